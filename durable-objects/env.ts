@@ -1,0 +1,11 @@
+import type { CatalogRpc, DirectoryRpc, ReplicaRpc, SessionRpc } from '../shared/protocol/messages.ts';
+
+type Namespace<Rpc> = DurableObjectNamespace<Rpc & Rpc.DurableObjectBranded>;
+
+/** What wrangler.toml binds for the objects. */
+export interface ObjectsEnv {
+  readonly REPLICA: Namespace<ReplicaRpc>;
+  readonly DIRECTORY: Namespace<DirectoryRpc>;
+  readonly SESSION: Namespace<SessionRpc>;
+  readonly CATALOG: Namespace<CatalogRpc>;
+}

@@ -1,0 +1,233 @@
+import { DurableObject } from 'cloudflare:workers';
+import { assert, present } from '../shared/assert.ts';
+import { Follower, type FollowerEffect, type FollowerEvent } from '../shared/follower/follower.ts';
+import { Leader, type LeaderEffect, type LeaderEvent } from '../shared/leader/leader.ts';
+import { SEND_TIMEOUT_MS } from '../shared/limits.ts';
+import type { Position } from '../shared/position.ts';
+import { assign, type Assigned, loadAssigned } from '../shared/protocol/assigned.ts';
+import { type Assignment, type ReplicaRef, roleOf } from '../shared/protocol/assignment.ts';
+import type {
+  AppendReply,
+  Batch,
+  DigestReply,
+  ExecuteRequest,
+  PullReply,
+  PullRequest,
+  ReadRequest,
+  ReplicaAnswer,
+  ReplicaRpc,
+  ReplicaStatus,
+} from '../shared/protocol/messages.ts';
+import { digest } from '../shared/tables/digest.ts';
+import type { ObjectsEnv } from './env.ts';
+import { StorageSql } from './sql.ts';
+
+type Core =
+  | { readonly role: 'none' }
+  | { readonly role: 'leader'; readonly leader: Leader; readonly assigned: Assigned }
+  | { readonly role: 'follower'; readonly follower: Follower; readonly assigned: Assigned };
+
+type Reply = ReplicaAnswer | AppendReply | PullReply;
+
+/** The shell around one partition's replica: the leader core or the follower core over this object's storage. */
+export class Replica extends DurableObject<ObjectsEnv> implements ReplicaRpc {
+  readonly #sql: StorageSql;
+  readonly #calls = new Map<number, PromiseWithResolvers<Reply>>();
+  #core: Core;
+  #lastCall = 0;
+
+  constructor(ctx: DurableObjectState, env: ObjectsEnv) {
+    super(ctx, env);
+    this.#sql = new StorageSql(ctx);
+    this.#core = this.#load();
+  }
+
+  async assign(assignment: Assignment): Promise<void> {
+    this.#sql.transaction(() => {
+      if (loadAssigned(this.#sql) !== null) return;
+      assign(this.#sql, assignment, Date.now());
+      if (roleOf(assignment) === 'leader') Leader.begin(this.#sql);
+    });
+    if (this.#core.role === 'none') this.#core = this.#load();
+  }
+
+  async execute(request: ExecuteRequest): Promise<ReplicaAnswer> {
+    if (this.#core.role === 'none') return { kind: 'unassigned' };
+    if (this.#core.role === 'follower') return { kind: 'not-leader', epoch: this.#core.assigned.assignment.epoch };
+    return this.#call<ReplicaAnswer>((call) => this.#lead({ kind: 'execute', call, now: Date.now(), request }));
+  }
+
+  async read(request: ReadRequest): Promise<ReplicaAnswer> {
+    if (this.#core.role !== 'follower') return { kind: 'unassigned' };
+    return this.#call<ReplicaAnswer>((call) => this.#follow({ kind: 'read', call, now: Date.now(), request }));
+  }
+
+  async append(batch: Batch): Promise<AppendReply> {
+    if (this.#core.role !== 'follower') return { kind: 'unassigned' };
+    return this.#call<AppendReply>((call) => this.#follow({ kind: 'append', call, now: Date.now(), batch }));
+  }
+
+  async pull(request: PullRequest): Promise<PullReply> {
+    if (this.#core.role === 'none') return { kind: 'unassigned' };
+    if (this.#core.role === 'follower') return { kind: 'not-leader', epoch: this.#core.assigned.assignment.epoch };
+    return this.#call<PullReply>((call) => this.#lead({ kind: 'pull', call, now: Date.now(), request }));
+  }
+
+  async status(lagsOf: readonly Position[]): Promise<ReplicaStatus> {
+    const core = this.#core;
+    // A replaced instance notices only when it touches its storage, and must not answer from memory.
+    if (core.role === 'none' || loadAssigned(this.#sql) === null) return { kind: 'unassigned' };
+    const { epoch } = core.assigned.assignment;
+    if (core.role === 'follower') return { kind: 'follower', epoch, applied: core.follower.applied, state: core.follower.state };
+    const lag_seconds = core.leader.lagSeconds(lagsOf.map((position) => position.lsn), Date.now());
+    return { kind: 'leader', epoch, head: core.leader.position, lag_seconds };
+  }
+
+  async digest(): Promise<DigestReply> {
+    const core = this.#core;
+    if (core.role === 'none') return { kind: 'unassigned' };
+    const position = core.role === 'leader' ? core.leader.position : core.follower.applied;
+    return { kind: 'digest', position, sha256: digest(this.#sql) };
+  }
+
+  async erase(): Promise<void> {
+    this.#core = { role: 'none' };
+    this.#abandonCalls(new Error('the replica was erased'));
+    await this.#sql.erase();
+  }
+
+  override async alarm(): Promise<void> {
+    if (this.#core.role === 'leader') this.#lead({ kind: 'alarm', now: Date.now() });
+  }
+
+  #load(): Core {
+    const assigned = loadAssigned(this.#sql);
+    if (assigned === null) return { role: 'none' };
+    return roleOf(assigned.assignment) === 'leader'
+      ? { role: 'leader', leader: new Leader(this.#sql, assigned.assignment), assigned }
+      : { role: 'follower', follower: new Follower(this.#sql, assigned), assigned };
+  }
+
+  /** Runs `begin`, which answers the call now or later. */
+  #call<T extends Reply>(begin: (call: number) => void): Promise<T> {
+    const call = (this.#lastCall += 1);
+    const waiting = Promise.withResolvers<Reply>();
+    this.#calls.set(call, waiting);
+    try {
+      begin(call);
+    } catch (error) {
+      this.#calls.delete(call);
+      throw error;
+    }
+    return waiting.promise as Promise<T>;
+  }
+
+  #answer(call: number, reply: Reply): void {
+    this.#calls.get(call)?.resolve(reply);
+    this.#calls.delete(call);
+  }
+
+  #lead(event: LeaderEvent): void {
+    assert(this.#core.role === 'leader', 'only a leader leads');
+    const { leader } = this.#core;
+    for (const effect of this.#step(() => leader.step(event))) this.#performLeader(effect);
+  }
+
+  #follow(event: FollowerEvent): void {
+    assert(this.#core.role === 'follower', 'only a follower follows');
+    const { follower } = this.#core;
+    for (const effect of this.#step(() => follower.step(event))) this.#performFollower(effect);
+  }
+
+  /**
+   * Memory follows disk: a rolled-back transaction restores SQLite, not the core's fields, so a core that
+   * threw is thrown away, and those who waited for it are told.
+   */
+  #step<T>(work: () => T): T {
+    try {
+      return this.#sql.transaction(work);
+    } catch (error) {
+      console.error('a step failed; the replica is loaded again', error);
+      this.#core = this.#load();
+      this.#abandonCalls(new Error('the replica was loaded again'));
+      throw error;
+    }
+  }
+
+  #abandonCalls(error: Error): void {
+    for (const waiting of this.#calls.values()) waiting.reject(error);
+    this.#calls.clear();
+  }
+
+  #performLeader(effect: LeaderEffect): void {
+    switch (effect.kind) {
+      case 'answer':
+        return this.#answer(effect.call, effect.answer);
+      case 'pulled':
+        return this.#answer(effect.call, effect.reply);
+      case 'send':
+        return void this.#send(effect.to, effect.batch);
+      case 'alarm':
+        return void this.#sql.setAlarm(effect.at);
+    }
+  }
+
+  #performFollower(effect: FollowerEffect): void {
+    switch (effect.kind) {
+      case 'answer':
+        return this.#answer(effect.call, effect.answer);
+      case 'appended':
+        return this.#answer(effect.call, effect.reply);
+      case 'pull':
+        return void this.#pull(effect.request);
+      case 'timer':
+        setTimeout(() => this.#ifFollower({ kind: 'timer', now: Date.now() }), Math.max(0, effect.at - Date.now()));
+    }
+  }
+
+  async #send(to: ReplicaRef, batch: Batch): Promise<void> {
+    const follower = to.name;
+    try {
+      const reply = await within(SEND_TIMEOUT_MS, this.#replica(to).append(batch));
+      this.#ifLeader({ kind: 'replied', follower, now: Date.now(), reply });
+    } catch {
+      this.#ifLeader({ kind: 'send-failed', follower, now: Date.now() });
+    }
+  }
+
+  async #pull(request: PullRequest): Promise<void> {
+    const askedAt = Date.now();
+    const { leader } = present(loadAssigned(this.#sql), 'the assignment of a follower').assignment;
+    try {
+      const reply = await within(SEND_TIMEOUT_MS, this.#replica(leader).pull(request));
+      this.#ifFollower({ kind: 'pulled', now: Date.now(), askedAt, reply });
+    } catch {
+      this.#ifFollower({ kind: 'pull-failed', now: Date.now() });
+    }
+  }
+
+  /** The role may have gone while a message was on its way. */
+  #ifLeader(event: LeaderEvent): void {
+    if (this.#core.role === 'leader') this.#lead(event);
+  }
+
+  #ifFollower(event: FollowerEvent): void {
+    if (this.#core.role === 'follower') this.#follow(event);
+  }
+
+  #replica(to: ReplicaRef): ReplicaRpc {
+    const { REPLICA } = this.env;
+    return REPLICA.get(REPLICA.idFromName(to.name), { locationHint: to.region });
+  }
+}
+
+/** What `work` gives, or a failure after `ms` milliseconds: a message that is never answered must not block its line. */
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`no answer within ${ms} ms`)), ms);
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

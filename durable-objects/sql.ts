@@ -1,0 +1,137 @@
+import type { Sql, SqlCursor, SqlRow, SqlValue } from '../shared/ports.ts';
+import { sqlErrorFrom } from '../shared/sql-errors.ts';
+
+type Cell = ArrayBuffer | string | number | null;
+
+/** The `Sql` port over one object's storage, and the few other things that objects do with it. */
+export class StorageSql implements Sql {
+  readonly #storage: DurableObjectStorage;
+  readonly #sql: SqlStorage;
+  #open: StorageCursor | null = null;
+
+  constructor(ctx: DurableObjectState) {
+    this.#storage = ctx.storage;
+    this.#sql = ctx.storage.sql;
+    this.#prepareConnection();
+  }
+
+  exec(text: string, ...bindings: readonly SqlValue[]): SqlCursor {
+    this.#finishCursor();
+    try {
+      this.#open = new StorageCursor(this.#sql.exec(text, ...bindings));
+      return this.#open;
+    } catch (error) {
+      throw translated(error);
+    }
+  }
+
+  transaction<T>(work: () => T): T {
+    this.#finishCursor();
+    let worked = false;
+    try {
+      return this.#storage.transactionSync(() => {
+        try {
+          const result = work();
+          worked = true;
+          return result;
+        } finally {
+          this.#finishCursor();
+        }
+      });
+    } catch (error) {
+      // What `work` threw is the caller's own; only what the commit threw is SQLite's.
+      throw worked ? translated(error) : error;
+    }
+  }
+
+  /** Resolves when all that was written so far is durable. */
+  async durable(): Promise<void> {
+    await this.#storage.sync();
+  }
+
+  /** The object's one alarm, in milliseconds since 1970; null takes it away. Each call is a row written. */
+  async setAlarm(at: number | null): Promise<void> {
+    await (at === null ? this.#storage.deleteAlarm() : this.#storage.setAlarm(at));
+  }
+
+  /**
+   * Removes every row, every table and the alarm. Nothing may come between the caller's last look at its
+   * state and the removal, or it would take away what another event has just written; so no await before it.
+   */
+  async erase(): Promise<void> {
+    const erased = this.#storage.deleteAll();
+    this.#prepareConnection();
+    await erased;
+  }
+
+  /**
+   * A statement that writes counts as running until its last RETURNING row was read. A savepoint or a commit
+   * meanwhile fails with SQLITE_BUSY, and the object is reset under everybody who uses it.
+   */
+  #finishCursor(): void {
+    this.#open?.finish();
+    this.#open = null;
+  }
+
+  /**
+   * The setting is the connection's and off by default. Without it REPLACE deletes rows and no DELETE
+   * trigger fires, so the log would miss those deletes and followers would keep the rows.
+   */
+  #prepareConnection(): void {
+    this.#sql.exec('PRAGMA recursive_triggers=ON');
+  }
+}
+
+class StorageCursor implements SqlCursor {
+  readonly #cursor: SqlStorageCursor<Record<string, Cell>>;
+  #finished = false;
+
+  constructor(cursor: SqlStorageCursor<Record<string, Cell>>) {
+    this.#cursor = cursor;
+  }
+
+  get columns(): readonly string[] {
+    return this.#cursor.columnNames;
+  }
+
+  get rowsRead(): number {
+    return this.#cursor.rowsRead;
+  }
+
+  get rowsWritten(): number {
+    return this.#cursor.rowsWritten;
+  }
+
+  // A row can fail after the ones before it were given out, so reading is guarded as well as `exec`.
+  *[Symbol.iterator](): Iterator<SqlRow> {
+    try {
+      for (const row of this.#cursor.raw()) yield row.some(isBuffer) ? row.map(fromCell) : (row as SqlRow);
+      this.#finished = true;
+    } catch (error) {
+      this.#finished = true;
+      throw translated(error);
+    }
+  }
+
+  /** Reads what is left of a statement that wrote. A query may stay unread, and could have no end. */
+  finish(): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    if (this.#cursor.rowsWritten === 0) return;
+    for (const _row of this.#cursor.raw());
+  }
+}
+
+function isBuffer(cell: Cell): cell is ArrayBuffer {
+  return cell instanceof ArrayBuffer;
+}
+
+function fromCell(cell: Cell): SqlValue {
+  return isBuffer(cell) ? new Uint8Array(cell) : cell;
+}
+
+/** What the statement is at fault for becomes an `SqlError`; a reset of the object goes on as it is. */
+function translated(error: unknown): unknown {
+  if (!(error instanceof Error) || !/: SQLITE_|^Wrong number of parameter bindings/.test(error.message)) return error;
+  return sqlErrorFrom(error.message);
+}

@@ -1,0 +1,50 @@
+import { assert } from './assert.ts';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+// What the platform sets.
+export const PLATFORM_ROW_BYTES_MAX = 2_000_000;
+export const PLATFORM_MESSAGE_BYTES_MAX = 32 * MIB;
+/** Arguments of one SQL function. */
+export const FUNCTION_ARGUMENTS_MAX = 32;
+
+// What a request may be.
+export const BODY_BYTES_MAX = 8 * MIB;
+export const STATEMENTS_MAX = 1000;
+export const SQL_BYTES_MAX = 100_000;
+export const PARAMS_MAX = 100;
+export const RESULT_BYTES_MAX = 8 * MIB;
+export const REQUEST_ID_CHARS_MAX = 255;
+export const TOKEN_CHARS_MAX = 4096;
+export const TOKEN_PARTITIONS_MAX = 64;
+export const WAIT_MS_DEFAULT = 1000;
+export const WAIT_MS_MAX = 10_000;
+/** How long a request id is kept, counted by the leader's clock in later entries. */
+export const REQUEST_ID_KEPT_MS = 24 * 60 * 60 * 1000;
+
+// What the log holds.
+export const ENTRY_BYTES_MAX = 8 * MIB;
+/** A hash is stored at least every so many entries, so a restart recomputes no more than this. */
+export const HASHED_ENTRIES_EVERY = 256;
+/** A segment's text is kept in parts of so many characters: at 3 bytes each, below the row limit. */
+export const SEGMENT_PART_CHARS = 600_000;
+
+// What a message between replicas holds. One entry larger than the bytes bound travels alone.
+export const BATCH_ENTRIES_MAX = 1000;
+export const BATCH_CHARS_MAX = 512 * KIB;
+/** Entries that the leader keeps in memory for its followers, so that it need not read them back. */
+export const RECENT_CHARS_MAX = 2 * MIB;
+
+// When a follower does not answer.
+export const RETRY_MS_MIN = 200;
+export const RETRY_MS_MAX = 60_000;
+/** The alarm that finds entries which a crash kept from being sent. */
+export const SEND_CHECK_MS = 5_000;
+/** A message to a replica that is not answered within this is taken as lost. */
+export const SEND_TIMEOUT_MS = 30_000;
+
+assert(3 * SEGMENT_PART_CHARS < PLATFORM_ROW_BYTES_MAX, 'a segment part fits a row');
+assert(ENTRY_BYTES_MAX + 3 * BATCH_CHARS_MAX < PLATFORM_MESSAGE_BYTES_MAX, 'a batch fits a message');
+assert(RESULT_BYTES_MAX < PLATFORM_MESSAGE_BYTES_MAX, 'a result fits a message');
+assert(BODY_BYTES_MAX < PLATFORM_MESSAGE_BYTES_MAX, 'a request fits a message');

@@ -1,0 +1,75 @@
+import { SEGMENT_PART_CHARS } from '../limits.ts';
+import type { Epoch, Lsn } from '../lsn.ts';
+import { all, first, run, type Sql, type SqlRow } from '../ports.ts';
+import { type ChainEnd, decodeEntry, type Hash, hashOf, joinEntries, splitEntries } from './entry.ts';
+import type { StoredEntry } from './tail.ts';
+
+/**
+ * The part of the log that this replica received as a follower: a row a batch, its text as it came, so that
+ * under load a follower writes little more than the rows themselves. Text beyond what a row may hold
+ * goes on in _tidemark_segment_parts.
+ */
+export function createSegments(sql: Sql): void {
+  run(
+    sql,
+    `CREATE TABLE IF NOT EXISTS _tidemark_segments (
+      last_lsn INTEGER PRIMARY KEY, first_lsn INTEGER NOT NULL, epoch INTEGER NOT NULL, hash TEXT NOT NULL,
+      time INTEGER NOT NULL, text TEXT NOT NULL)`,
+  );
+  run(
+    sql,
+    `CREATE TABLE IF NOT EXISTS _tidemark_segment_parts (
+      last_lsn INTEGER NOT NULL, part INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY (last_lsn, part))`,
+  );
+}
+
+/** Stores consecutive entries, from the LSN `from` to `last`. */
+export function writeSegment(sql: Sql, from: Lsn, last: StoredEntry, texts: readonly string[]): void {
+  const { end, time } = last;
+  const text = joinEntries(texts);
+  run(
+    sql,
+    'INSERT INTO _tidemark_segments (last_lsn, first_lsn, epoch, hash, time, text) VALUES (?, ?, ?, ?, ?, ?)',
+    end.lsn,
+    from,
+    end.epoch,
+    end.hash,
+    time,
+    text.slice(0, SEGMENT_PART_CHARS),
+  );
+  for (let part = 1; part * SEGMENT_PART_CHARS < text.length; part += 1) {
+    const slice = text.slice(part * SEGMENT_PART_CHARS, (part + 1) * SEGMENT_PART_CHARS);
+    run(sql, 'INSERT INTO _tidemark_segment_parts (last_lsn, part, text) VALUES (?, ?, ?)', end.lsn, part, slice);
+  }
+}
+
+/** Where the segments end, and the leader's clock there. */
+export function loadSegmentsEnd(sql: Sql): { readonly end: ChainEnd; readonly time: number } | null {
+  const row = first(sql, 'SELECT last_lsn, epoch, hash, time FROM _tidemark_segments ORDER BY last_lsn DESC LIMIT 1');
+  if (row === null) return null;
+  const [lsn, epoch, hash, time] = row;
+  return { end: { lsn: lsn as Lsn, epoch: epoch as Epoch, hash: hash as Hash }, time: time as number };
+}
+
+/** The entries after `after` as far as one segment has them; null where no segment holds the one that follows. */
+export function segmentAfter(sql: Sql, after: Lsn): Iterable<StoredEntry> | null {
+  const row = first(
+    sql,
+    'SELECT last_lsn, first_lsn, text FROM _tidemark_segments WHERE last_lsn > ? ORDER BY last_lsn LIMIT 1',
+    after,
+  );
+  if (row === null || (row[1] as number) > after + 1) return null;
+  return stored(fullText(sql, row), after);
+}
+
+function fullText(sql: Sql, [lastLsn, , text]: SqlRow): string {
+  const parts = all(sql, 'SELECT text FROM _tidemark_segment_parts WHERE last_lsn = ? ORDER BY part', lastLsn as number);
+  return (text as string) + parts.map(([part]) => part as string).join('');
+}
+
+function* stored(text: string, after: Lsn): Generator<StoredEntry> {
+  for (const entryText of splitEntries(text)) {
+    const { position, time } = decodeEntry(entryText);
+    if (position.lsn > after) yield { end: { ...position, hash: hashOf(entryText) }, text: entryText, time };
+  }
+}

@@ -1,0 +1,197 @@
+import { assert, present } from '../assert.ts';
+import { ENTRY_BYTES_MAX, HASHED_ENTRIES_EVERY } from '../limits.ts';
+import { type Epoch, type Lsn, LSN_ZERO, lsnAfter } from '../lsn.ts';
+import { all, first, run, type Sql, type SqlRow } from '../ports.ts';
+import { refuse } from '../failure.ts';
+import { type ChainEnd, encodeEntry, type Hash, hashOf, type RecordedRequest } from './entry.ts';
+
+/**
+ * The part of the log that this replica wrote as a leader.
+ *
+ * The capture triggers write one row a change. An entry of exactly one change and nothing else IS that
+ * row: a single-row write costs two rows, its own and its change's. Rows written are what a user pays
+ * for, so every other entry, and no more, has a row in _tidemark_entries as well:
+ * one with several changes or a request id, the first of an epoch, and every 256th, which bounds how many
+ * hashes a restart recomputes. Between two such rows LSNs and change ids go up together.
+ */
+export interface StoredEntry {
+  readonly end: ChainEnd;
+  readonly text: string;
+  readonly time: number;
+}
+
+interface Mark {
+  readonly end: ChainEnd;
+  readonly lastChange: number;
+  /** A mark that only says where leadership began: its entry is not here but in the segments. */
+  readonly begins: boolean;
+  readonly request: RecordedRequest | null;
+}
+
+const PAGE_ROWS = 500;
+
+/** The leader's clock, in milliseconds, as the capture triggers read it. */
+export const CLOCK_SQL = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
+
+export function createTail(sql: Sql): void {
+  run(sql, 'CREATE TABLE IF NOT EXISTS _tidemark_changes (id INTEGER PRIMARY KEY, time INTEGER NOT NULL, line TEXT NOT NULL)');
+  run(
+    sql,
+    `CREATE TABLE IF NOT EXISTS _tidemark_entries (
+      lsn INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, last_change INTEGER NOT NULL,
+      begins INTEGER NOT NULL, hash TEXT NOT NULL, request TEXT)`,
+  );
+}
+
+const MARK_COLUMNS = 'lsn, epoch, last_change, begins, hash, request';
+
+function toMark([lsn, epoch, lastChange, begins, hash, request]: SqlRow): Mark {
+  return {
+    end: { lsn: lsn as Lsn, epoch: epoch as Epoch, hash: hash as Hash },
+    lastChange: lastChange as number,
+    begins: begins === 1,
+    request: request === null ? null : (JSON.parse(request as string) as RecordedRequest),
+  };
+}
+
+/** One captured change: a line of an entry. */
+export interface ChangeRow {
+  readonly id: number;
+  readonly time: number;
+  readonly line: string;
+}
+
+function* changesAfter(sql: Sql, after: number): Generator<ChangeRow> {
+  for (let from = after; ; ) {
+    const page = all(sql, 'SELECT id, time, line FROM _tidemark_changes WHERE id > ? ORDER BY id LIMIT ?', from, PAGE_ROWS);
+    for (const [id, time, line] of page) yield { id: id as number, time: time as number, line: line as string };
+    if (page.length < PAGE_ROWS) return;
+    from = page.at(-1)?.[0] as number;
+  }
+}
+
+function* marksAfter(sql: Sql, after: Lsn): Generator<Mark> {
+  for (let from: Lsn = after; ; ) {
+    const page = all(sql, `SELECT ${MARK_COLUMNS} FROM _tidemark_entries WHERE lsn > ? ORDER BY lsn LIMIT ?`, from, PAGE_ROWS);
+    for (const row of page) yield toMark(row);
+    if (page.length < PAGE_ROWS) return;
+    from = page.at(-1)?.[0] as Lsn;
+  }
+}
+
+function markAtOrBefore(sql: Sql, lsn: Lsn): Mark | null {
+  const row = first(sql, `SELECT ${MARK_COLUMNS} FROM _tidemark_entries WHERE lsn <= ? ORDER BY lsn DESC LIMIT 1`, lsn);
+  return row === null ? null : toMark(row);
+}
+
+/**
+ * The entries after `after` in order, as far as this tail has them without a break; null where it does not
+ * hold the one that follows `after`.
+ */
+export function tailAfter(sql: Sql, after: Lsn): Iterable<StoredEntry> | null {
+  const start = markAtOrBefore(sql, after);
+  return start === null ? null : skipTo(walk(sql, start), after);
+}
+
+function* skipTo(entries: Iterable<StoredEntry>, after: Lsn): Generator<StoredEntry> {
+  for (const entry of entries) if (entry.end.lsn > after) yield entry;
+}
+
+function* walk(sql: Sql, start: Mark): Generator<StoredEntry> {
+  let end = start.end;
+  const changes = changesAfter(sql, start.lastChange);
+  let next = changes.next();
+  const entry = (epoch: Epoch, lines: readonly ChangeRow[], request: RecordedRequest | null): StoredEntry => {
+    const position = { epoch, lsn: lsnAfter(end.lsn) };
+    const time = present(lines.at(-1), 'the changes of an entry').time;
+    const text = encodeEntry({ position, time, previous: end.hash, request, changes: lines.map((row) => row.line) });
+    end = { ...position, hash: hashOf(text) };
+    return { end, text, time };
+  };
+  const takeOne = (): ChangeRow => {
+    const row = present(next.value as ChangeRow | undefined, 'the change of an entry');
+    next = changes.next();
+    return row;
+  };
+
+  for (const mark of marksAfter(sql, start.end.lsn)) {
+    if (mark.begins) {
+      while (!next.done && next.value.id <= mark.lastChange) yield entry(end.epoch, [takeOne()], null);
+      return;
+    }
+    while (end.lsn + 1 < mark.end.lsn) yield entry(end.epoch, [takeOne()], null);
+    const lines: ChangeRow[] = [];
+    while (!next.done && next.value.id <= mark.lastChange) lines.push(takeOne());
+    yield entry(mark.end.epoch, lines, mark.request);
+    assert(end.hash === mark.end.hash, `entry ${end.lsn} has another hash than was stored`);
+  }
+  while (!next.done) yield entry(end.epoch, [takeOne()], null);
+}
+
+/** Where the tail ends, as the disk says, or null if this replica never led. */
+export function loadTailEnd(sql: Sql): { readonly end: ChainEnd; readonly lastChange: number } | null {
+  const [last] = all(sql, `SELECT ${MARK_COLUMNS} FROM _tidemark_entries ORDER BY lsn DESC LIMIT 1`);
+  if (last === undefined) return null;
+  const mark = toMark(last);
+  let { end, lastChange } = mark;
+  for (const entry of walk(sql, mark)) {
+    end = entry.end;
+    lastChange += 1;
+  }
+  return { end, lastChange };
+}
+
+/** Says that entries after `end` are written here. A replica does so when it begins to lead. */
+export function beginTail(sql: Sql, end: ChainEnd): number {
+  const lastChange = (first(sql, 'SELECT max(id) FROM _tidemark_changes')?.[0] ?? 0) as number;
+  writeMark(sql, { end, lastChange, begins: true, request: null });
+  return lastChange;
+}
+
+function writeMark(sql: Sql, { end, lastChange, begins, request }: Mark): void {
+  run(
+    sql,
+    `INSERT INTO _tidemark_entries (${MARK_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)`,
+    end.lsn,
+    end.epoch,
+    lastChange,
+    begins ? 1 : 0,
+    end.hash,
+    request === null ? null : JSON.stringify(request),
+  );
+}
+
+/** The changes that the open transaction has captured so far, oldest first. */
+export function capturedSince(sql: Sql, lastChange: number): ChangeRow[] {
+  let bytes = 0;
+  const rows: ChangeRow[] = [];
+  for (const row of changesAfter(sql, lastChange)) {
+    bytes += row.line.length;
+    if (bytes > ENTRY_BYTES_MAX) {
+      refuse({
+        code: 'too-large',
+        detail: `the transaction changes more than ${ENTRY_BYTES_MAX} bytes of rows; split it into smaller ones`,
+        limit: ENTRY_BYTES_MAX,
+      });
+    }
+    rows.push(row);
+  }
+  return rows;
+}
+
+/** Makes one entry of `captured`, which must not be empty and must be the last changes there are. */
+export function closeEntry(
+  sql: Sql,
+  previous: ChainEnd,
+  content: { readonly epoch: Epoch; readonly captured: readonly ChangeRow[]; readonly request: RecordedRequest | null },
+): StoredEntry {
+  const { epoch, captured, request } = content;
+  const last = present(captured.at(-1), 'the changes of an entry');
+  const position = { epoch, lsn: lsnAfter(previous.lsn) };
+  const changes = captured.map((row) => row.line);
+  const text = encodeEntry({ position, time: last.time, previous: previous.hash, request, changes });
+  const end: ChainEnd = { ...position, hash: hashOf(text) };
+  const isItsChange = captured.length === 1 && request === null && epoch === previous.epoch && position.lsn % HASHED_ENTRIES_EVERY !== LSN_ZERO;
+  if (!isItsChange) writeMark(sql, { end, lastChange: last.id, begins: false, request });
+  return { end, text, time: last.time };
+}

@@ -1,0 +1,165 @@
+import { base64 } from '@scure/base';
+import * as v from 'valibot';
+
+import { refuse } from '../failure.ts';
+import { PARAMS_MAX, STATEMENTS_MAX } from '../limits.ts';
+import { REGIONS } from '../regions.ts';
+import type { SqlParam, Statement } from '../tables/values.ts';
+import { DURABILITIES } from './settings.ts';
+
+// The same schemas validate what comes in and make the OpenAPI document.
+
+const INT64_MIN = -(2n ** 63n);
+const INT64_MAX = 2n ** 63n - 1n;
+
+const PARAM_FORMS =
+  'must be a string, a number, a boolean, null, {"base64": "…"}, {"integer": "…"} or {"real": …}';
+
+const Base64Param = v.strictObject({ base64: v.string() });
+const IntegerParam = v.strictObject({ integer: v.pipe(v.string(), v.regex(/^-?\d{1,19}$/)) });
+const RealParam = v.strictObject({ real: v.number() });
+
+export const ParamSchema = v.pipe(
+  v.union([v.string(), v.number(), v.boolean(), v.null(), Base64Param, IntegerParam, RealParam], PARAM_FORMS),
+  v.description(
+    'A number without fraction or exponent binds as INTEGER, any other as REAL; a boolean as 0 or 1; base64 as BLOB. ' +
+      '`integer` takes digits that a JSON number cannot hold, and `real` a whole number that must bind as REAL.',
+  ),
+  v.metadata({ ref: 'Param' }),
+);
+
+type Param = v.InferOutput<typeof ParamSchema>;
+
+export const StatementSchema = v.strictObject({
+  sql: v.string('must be a string'),
+  params: v.optional(v.array(ParamSchema, 'must be an array')),
+});
+
+const TransactionSchema = v.strictObject({ statements: v.array(StatementSchema, 'must be an array of statements') });
+
+/** One statement, or a list of statements that is one transaction. */
+export const QueryBodySchema = v.union([StatementSchema, TransactionSchema]);
+
+const RegionSchema = v.picklist(REGIONS, `must be one of ${REGIONS.join(', ')}`);
+
+export const SettingsBodySchema = v.strictObject({
+  leader: v.optional(RegionSchema),
+  followers: v.optional(v.array(RegionSchema, 'must be an array of regions')),
+  partitions: v.optional(v.pipe(v.number('must be a number'), v.integer('must be a whole number'), v.minValue(1, 'must be 1 or more'))),
+  durability: v.optional(v.picklist(DURABILITIES, `must be one of ${DURABILITIES.join(', ')}`)),
+});
+
+export type SettingsBody = v.InferOutput<typeof SettingsBodySchema>;
+
+/** @throws Refusal `invalid-request`, or `too-large` where there is more than a request may hold */
+export function parseQueryBody(text: string): readonly Statement[] {
+  const rounded = parseJson(text, undefined);
+  boundCounts(rounded);
+  const body = mayLosePrecision(text) ? parseJson(text, keepExact) : rounded;
+  if (has(body, 'sql') === has(body, 'statements')) malformed('The body must have either sql or statements');
+  if (has(body, 'sql')) return [toStatement(valid(StatementSchema, body), '')];
+  const { statements } = valid(TransactionSchema, body);
+  if (statements.length === 0) malformed('statements must have at least one statement in it');
+  return statements.map((statement, i) => toStatement(statement, `statements.${i}.`));
+}
+
+/** An empty body leaves all settings to their defaults. @throws Refusal `invalid-request` */
+export function parseSettingsBody(text: string): SettingsBody {
+  if (text.trim() === '') return {};
+  return valid(SettingsBodySchema, parseJson(text, undefined));
+}
+
+function has<const K extends string>(body: unknown, key: K): body is Record<K, unknown> {
+  return typeof body === 'object' && body !== null && Object.hasOwn(body, key);
+}
+
+/** Counted before any value is looked at, so that a body of millions is refused in no time. */
+function boundCounts(body: unknown): void {
+  const statements = has(body, 'statements') && Array.isArray(body.statements) ? body.statements : [body];
+  if (statements.length > STATEMENTS_MAX) tooMany('statements in one request', STATEMENTS_MAX);
+  for (const statement of statements) {
+    const isTooLong = has(statement, 'params') && Array.isArray(statement.params) && statement.params.length > PARAMS_MAX;
+    if (isTooLong) tooMany('params in one statement', PARAMS_MAX);
+  }
+}
+
+/**
+ * JSON numbers lose two things on their way to a double: digits beyond 2^53, and whether 1.0 was written as
+ * a REAL. Only a number written like that makes the slower reviver worth its time.
+ */
+const INEXACT_NUMBER = /[[,:\s]-?\d+(?:\d{15}|\.0+(?!\d)|(?:\.\d+)?[eE])/;
+
+function mayLosePrecision(text: string): boolean {
+  return INEXACT_NUMBER.test(text);
+}
+
+type Reviver = (key: string, value: unknown, context: { readonly source?: string }) => unknown;
+
+/** Puts a number that a double would change into the form for which its writer could have asked. */
+function keepExact(_key: string, value: unknown, { source }: { readonly source?: string }): unknown {
+  if (typeof value !== 'number' || source === undefined) return value;
+  if (/[.eE]/.test(source)) return Number.isInteger(value) ? { real: value } : value;
+  return Number.isSafeInteger(value) ? value : { integer: source };
+}
+
+function parseJson(text: string, reviver: Reviver | undefined): unknown {
+  try {
+    return JSON.parse(text, reviver as Parameters<typeof JSON.parse>[1]);
+  } catch (error) {
+    // The engine's own words quote the body; only where it stopped is of use.
+    if (error instanceof RangeError) malformed('The body is nested too deeply');
+    const at = /position (\d+)/.exec(String(error))?.[1];
+    return malformed(`The body is not JSON${at === undefined ? '' : `: it goes wrong at character ${at}`}`);
+  }
+}
+
+function valid<const T extends v.GenericSchema>(schema: T, body: unknown): v.InferOutput<T> {
+  const result = v.safeParse(schema, body, { abortEarly: true });
+  if (result.success) return result.output;
+  return malformed(complaint(result.issues[0]));
+}
+
+function complaint(issue: v.BaseIssue<unknown>): string {
+  const where = v.getDotPath(issue);
+  if (where === null) return 'The body must be a JSON object with the fields that /openapi.json lists';
+  if (issue.expected === 'never') return `${where} is not a field of this request`;
+  if (issue.received === 'undefined') return `${where} is missing`;
+  return `${where} ${issue.expected === 'Object' ? 'must be a JSON object' : issue.message}`;
+}
+
+function toStatement({ sql, params = [] }: v.InferOutput<typeof StatementSchema>, where: string): Statement {
+  return { sql, params: params.map((param, i) => toSqlParam(param, () => `${where}params.${i}`)) };
+}
+
+/** Half of a surrogate pair is not Unicode: SQLite would store another character in its place, and not say so. */
+function toSqlParam(param: Param, where: () => string): SqlParam {
+  if (param === null) return null;
+  if (typeof param === 'string') return param.isWellFormed() ? param : malformed(`${where()} has half of a surrogate pair`);
+  if (typeof param === 'boolean') return param ? 1n : 0n;
+  if (typeof param === 'number') return Number.isInteger(param) ? BigInt(param) : param;
+  if ('integer' in param) return toInteger(param.integer, where);
+  if ('real' in param) return param.real;
+  return toBytes(param.base64, where);
+}
+
+function toInteger(digits: string, where: () => string): bigint {
+  const integer = BigInt(digits);
+  if (integer < INT64_MIN || integer > INT64_MAX) malformed(`${where()} must be an integer of 64 bits`);
+  return integer;
+}
+
+function toBytes(text: string, where: () => string): Uint8Array {
+  try {
+    return base64.decode(text);
+  } catch {
+    return malformed(`${where()}.base64 must be base64 with its padding (RFC 4648, section 4)`);
+  }
+}
+
+function malformed(what: string): never {
+  return refuse({ code: 'invalid-request', detail: `${what}.` });
+}
+
+function tooMany(what: string, limit: number): never {
+  return refuse({ code: 'too-large', detail: `There are more than ${limit} ${what}. Send fewer at a time.`, limit });
+}

@@ -1,0 +1,30 @@
+import type { Position } from '../position.ts';
+import { resultJson, type StatementResult } from '../tables/result.ts';
+import type { Assignment, Role } from './assignment.ts';
+import type { Route } from './messages.ts';
+import type { Durability } from './settings.ts';
+
+/** The part of every answer that says who answered, at which position, how stale, and by which route. */
+export interface Receipt {
+  readonly role: Role;
+  readonly position: Position;
+  readonly staleness_ms: number;
+  readonly waited_ms: number;
+  readonly route: Route;
+  /** What was met, for a write; null for a read. */
+  readonly durability: Durability | null;
+}
+
+/** The contract's JSON text of an answer. Made once, where the rows are, so that it crosses as one string. */
+export function answerBody(results: readonly StatementResult[], by: Assignment, receipt: Receipt): string {
+  const { role, position, ...rest } = receipt;
+  const { database, partition, self } = by;
+  const full = { database, partition, role, region: self.region, epoch: position.epoch, lsn: position.lsn, ...rest };
+  return `{"results":[${results.map(resultJson).join(',')}],"receipt":${JSON.stringify(full)}}`;
+}
+
+/** The position that an answer was given at, read back from its body. */
+export function positionOfBody(body: string): Position {
+  const { epoch, lsn } = (JSON.parse(body) as { receipt: Position }).receipt;
+  return { epoch, lsn };
+}

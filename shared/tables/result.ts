@@ -1,0 +1,97 @@
+import { base64 } from '@scure/base';
+import { refuse } from '../failure.ts';
+import { RESULT_BYTES_MAX } from '../limits.ts';
+import { all, type Sql, type SqlCursor, type SqlRow, type SqlValue } from '../ports.ts';
+
+/** What one statement gave, its rows as JSON text in the contract's form. */
+export interface StatementResult {
+  readonly columns: readonly string[];
+  /** JSON text: an array of rows. */
+  readonly rows: string;
+  readonly meta: ResultMeta;
+}
+
+export interface ResultMeta {
+  readonly changes: number;
+  readonly last_row_id: number;
+  readonly rows_read: number;
+  readonly rows_written: number;
+  /** Always 0: a Worker's clock stands still while code runs, so the time cannot be measured. */
+  readonly duration_ms: 0;
+}
+
+/** The contract's JSON text of one result. */
+export function resultJson({ columns, rows, meta }: StatementResult): string {
+  return `{"columns":${JSON.stringify(columns)},"rows":${rows},"meta":${JSON.stringify(meta)}}`;
+}
+
+/** A double above 2^53 may be an integer that was rounded on its way to JavaScript. */
+function mayBeRounded(value: SqlValue): boolean {
+  return typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value);
+}
+
+function cellJson(value: SqlValue): string {
+  if (value instanceof Uint8Array) return `{"base64":"${base64.encode(value)}"}`;
+  if (value === Infinity) return '9e999';
+  if (value === -Infinity) return '-9e999';
+  return JSON.stringify(value);
+}
+
+function isPlain(value: SqlValue): boolean {
+  return value === null || typeof value === 'string' || Number.isFinite(value);
+}
+
+function rowJson(row: SqlRow): string {
+  return row.every(isPlain) ? JSON.stringify(row) : `[${row.map(cellJson).join(',')}]`;
+}
+
+export interface ReadRows {
+  readonly json: string;
+  readonly hasRoundedIntegers: boolean;
+}
+
+/** Reads a statement's rows to the end. @throws Refusal where they are more than an answer may hold. */
+export function readRows(cursor: SqlCursor): ReadRows {
+  const rows: string[] = [];
+  let chars = 0;
+  let hasRoundedIntegers = false;
+  for (const row of cursor) {
+    const json = rowJson(row);
+    chars += json.length;
+    if (chars > RESULT_BYTES_MAX) refuseLargeResult();
+    hasRoundedIntegers ||= row.some(mayBeRounded);
+    rows.push(json);
+  }
+  return { json: `[${rows.join(',')}]`, hasRoundedIntegers };
+}
+
+export function refuseLargeResult(): never {
+  return refuse({
+    code: 'too-large',
+    detail: `the result is larger than ${RESULT_BYTES_MAX} bytes; ask for fewer rows (LIMIT) or columns`,
+    limit: RESULT_BYTES_MAX,
+  });
+}
+
+const EXACT_COLUMNS_MAX = 60;
+
+/**
+ * The rows of a reading statement again, integers exact: SQLite writes them as text, beside a string that says
+ * which cells were integers. Null where the statement cannot be wrapped.
+ */
+export function readExactRows(sql: Sql, text: string, bindings: readonly SqlValue[], width: number): string | null {
+  if (width > EXACT_COLUMNS_MAX) return null;
+  const names = Array.from({ length: width }, (_, i) => `c${i}`);
+  const values = names.map((c) => `CASE typeof(${c}) WHEN 'integer' THEN CAST(${c} AS TEXT) ELSE ${c} END`);
+  const kinds = names.map((c) => `substr(typeof(${c}), 1, 1)`).join(' || ');
+  const wrapped = `WITH _tidemark_rows(${names.join(', ')}) AS MATERIALIZED (${text}) SELECT ${values.join(', ')}, ${kinds} FROM _tidemark_rows`;
+  const rows = all(sql, wrapped, ...bindings).map((row) => {
+    const kindsOfRow = String(row.at(-1));
+    return `[${row.slice(0, -1).map((value, i) => (kindsOfRow[i] === 'i' ? integerJson(String(value)) : cellJson(value))).join(',')}]`;
+  });
+  return `[${rows.join(',')}]`;
+}
+
+function integerJson(digits: string): string {
+  return Number.isSafeInteger(Number(digits)) ? digits : `{"integer":"${digits}"}`;
+}
