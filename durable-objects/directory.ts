@@ -1,6 +1,10 @@
 import { DurableObject } from 'cloudflare:workers';
 import { unreachable } from '../shared/assert.ts';
-import { Directory as Core, type DirectoryEffect, type DirectoryEvent } from '../shared/directory/directory.ts';
+import {
+  Directory as Core,
+  type DirectoryEffect,
+  type DirectoryEvent,
+} from '../shared/directory/directory.ts';
 import type { ReplicaRef } from '../shared/protocol/assignment.ts';
 import type { CreateReply, DatabaseRecord, DirectoryRpc } from '../shared/protocol/messages.ts';
 import type { Settings } from '../shared/protocol/settings.ts';

@@ -132,6 +132,7 @@ function fromCell(cell: Cell): SqlValue {
 
 /** What the statement is at fault for becomes an `SqlError`; a reset of the object goes on as it is. */
 function translated(error: unknown): unknown {
-  if (!(error instanceof Error) || !/: SQLITE_|^Wrong number of parameter bindings/.test(error.message)) return error;
+  if (!(error instanceof Error) || !/: SQLITE_|^Wrong number of parameter bindings/.test(error.message))
+    return error;
   return sqlErrorFrom(error.message);
 }

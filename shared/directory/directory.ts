@@ -140,7 +140,9 @@ function outstanding(phase: Unsettled): DirectoryEffect[] {
   return assignmentsOf(phase.record)
     .filter(({ self }) => phase.pending.includes(self.name))
     .map((assignment) =>
-      phase.kind === 'creating' ? { kind: 'assign', assignment } : { kind: 'erase', replica: assignment.self },
+      phase.kind === 'creating'
+        ? { kind: 'assign', assignment }
+        : { kind: 'erase', replica: assignment.self },
     );
 }
 

@@ -36,7 +36,12 @@ export function recordOf({ database, incarnation, settings }: NewDatabase): Data
 export function assignmentsOf(record: DatabaseRecord): Assignment[] {
   const { database, incarnation } = record;
   return record.partitions.flatMap((leadership) =>
-    [leadership.leader, ...leadership.followers].map((self) => ({ ...leadership, database, incarnation, self })),
+    [leadership.leader, ...leadership.followers].map((self) => ({
+      ...leadership,
+      database,
+      incarnation,
+      self,
+    })),
   );
 }
 

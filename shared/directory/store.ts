@@ -19,7 +19,8 @@ export type Phase =
 
 /** Reads the phase back. An object that was only ever asked has no table, and is left without one. */
 export function loadPhase(sql: Sql): Phase {
-  if (first(sql, `SELECT 1 FROM sqlite_master WHERE name = '_tidemark_directory'`) === null) return { kind: 'absent' };
+  if (first(sql, `SELECT 1 FROM sqlite_master WHERE name = '_tidemark_directory'`) === null)
+    return { kind: 'absent' };
   const row = first(sql, 'SELECT phase FROM _tidemark_directory');
   if (row === null) return { kind: 'absent' };
   const text = row[0];
@@ -29,7 +30,10 @@ export function loadPhase(sql: Sql): Phase {
 
 /** One row, so that a phase is replaced whole or not at all. */
 export function savePhase(sql: Sql, phase: Phase): void {
-  run(sql, 'CREATE TABLE IF NOT EXISTS _tidemark_directory (id INTEGER PRIMARY KEY CHECK (id = 1), phase TEXT NOT NULL)');
+  run(
+    sql,
+    'CREATE TABLE IF NOT EXISTS _tidemark_directory (id INTEGER PRIMARY KEY CHECK (id = 1), phase TEXT NOT NULL)',
+  );
   if (phase.kind === 'absent') run(sql, 'DELETE FROM _tidemark_directory');
   else
     run(
