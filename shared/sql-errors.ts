@@ -3,7 +3,10 @@ import { SqlError, type SqlErrorKind } from './ports.ts';
 const SUFFIX = /: (SQLITE_[A-Z_]+)(?: \(extended: SQLITE_[A-Z_]+\))?$/;
 const PLACE = / at offset (\d+)$/;
 
-const KINDS: Readonly<Record<string, SqlErrorKind>> = { SQLITE_CONSTRAINT: 'constraint', SQLITE_TOOBIG: 'too-big' };
+const KINDS: Readonly<Record<string, SqlErrorKind>> = {
+  SQLITE_CONSTRAINT: 'constraint',
+  SQLITE_TOOBIG: 'too-big',
+};
 
 /**
  * What SQLite said, out of the platform's form of it: `near "x": syntax error at offset 7: SQLITE_ERROR`.

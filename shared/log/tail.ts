@@ -1,8 +1,9 @@
 import { assert, present } from '../assert.ts';
-import { ENTRY_BYTES_MAX, HASHED_ENTRIES_EVERY } from '../limits.ts';
+import { ENTRY_BYTES_MAX, HASHED_ENTRIES_EVERY, PLATFORM_ROW_BYTES_MAX } from '../limits.ts';
 import { type Epoch, type Lsn, LSN_ZERO, lsnAfter } from '../lsn.ts';
 import { all, first, run, type Sql, type SqlRow } from '../ports.ts';
-import { refuse } from '../failure.ts';
+import { refuse, Refusal } from '../failure.ts';
+import { utf8Length } from '../utf8.ts';
 import { type ChainEnd, encodeEntry, type Hash, hashOf, type RecordedRequest } from './entry.ts';
 
 /**
@@ -161,22 +162,35 @@ function writeMark(sql: Sql, { end, lastChange, begins, request }: Mark): void {
   );
 }
 
-/** The changes that the open transaction has captured so far, oldest first. */
+/** The changes that the open transaction has captured so far, oldest first. @throws Refusal `too-large` */
 export function capturedSince(sql: Sql, lastChange: number): ChangeRow[] {
   let bytes = 0;
   const rows: ChangeRow[] = [];
   for (const row of changesAfter(sql, lastChange)) {
-    bytes += row.line.length;
-    if (bytes > ENTRY_BYTES_MAX) {
-      refuse({
-        code: 'too-large',
-        detail: `the transaction changes more than ${ENTRY_BYTES_MAX} bytes of rows; split it into smaller ones`,
-        limit: ENTRY_BYTES_MAX,
-      });
-    }
+    const size = utf8Length(row.line);
+    bytes += size;
+    if (size > PLATFORM_ROW_BYTES_MAX) throw largeRow();
+    if (bytes > ENTRY_BYTES_MAX) refuseLargeEntry();
     rows.push(row);
   }
   return rows;
+}
+
+/** The platform refuses such a row by itself; a local runtime is more generous, and must not let more through. */
+export function largeRow(): Refusal {
+  return new Refusal({
+    code: 'too-large',
+    detail: `a row is larger than ${PLATFORM_ROW_BYTES_MAX} bytes as it stands in the log, where an update holds it before and after and a blob counts twice; store large values elsewhere or in pieces`,
+    limit: PLATFORM_ROW_BYTES_MAX,
+  });
+}
+
+function refuseLargeEntry(): never {
+  return refuse({
+    code: 'too-large',
+    detail: `the transaction changes more than ${ENTRY_BYTES_MAX} bytes of rows; split it into smaller ones`,
+    limit: ENTRY_BYTES_MAX,
+  });
 }
 
 /** Makes one entry of `captured`, which must not be empty and must be the last changes there are. */

@@ -12,7 +12,9 @@ const PositionSchema = v.pipe(v.strictObject({ epoch: Whole, lsn: Whole }), v.me
 
 export const HealthSchema = v.strictObject({ ok: v.literal(true) });
 
-export const DatabaseListSchema = v.strictObject({ databases: v.array(v.strictObject({ database: v.string() })) });
+export const DatabaseListSchema = v.strictObject({
+  databases: v.array(v.strictObject({ database: v.string() })),
+});
 
 export const DatabaseSchema = v.strictObject({
   database: v.string(),
@@ -22,11 +24,24 @@ export const DatabaseSchema = v.strictObject({
     partitions: Whole,
     durability: v.picklist(DURABILITIES),
   }),
-  partitions: v.array(v.strictObject({ partition: Whole, epoch: Whole, leader: RegionSchema, followers: v.array(RegionSchema) })),
+  partitions: v.array(
+    v.strictObject({
+      partition: Whole,
+      epoch: Whole,
+      leader: RegionSchema,
+      followers: v.array(RegionSchema),
+    }),
+  ),
 });
 
 const CellSchema = v.pipe(
-  v.union([v.string(), v.number(), v.null(), v.strictObject({ integer: v.string() }), v.strictObject({ base64: v.string() })]),
+  v.union([
+    v.string(),
+    v.number(),
+    v.null(),
+    v.strictObject({ integer: v.string() }),
+    v.strictObject({ base64: v.string() }),
+  ]),
   v.metadata({ ref: 'Cell' }),
 );
 
@@ -49,7 +64,10 @@ const ReceiptSchema = v.strictObject({
   region: RegionSchema,
   epoch: Whole,
   lsn: Whole,
-  staleness_ms: v.pipe(v.number(), v.description('An upper bound on how long ago the leader was known to be no further than this.')),
+  staleness_ms: v.pipe(
+    v.number(),
+    v.description('An upper bound on how long ago the leader was known to be no further than this.'),
+  ),
   waited_ms: v.number(),
   route: v.picklist(['nearest', 'caught-up', 'leader', 'fallback']),
   durability: v.nullable(v.picklist(DURABILITIES)),
@@ -91,7 +109,9 @@ export const ProblemSchema = v.pipe(
     status: Whole,
     detail: v.pipe(v.string(), v.description('What happened, and what to do.')),
     code: v.string(),
-    offset: v.optional(v.pipe(Whole, v.description('With `sql-error`: where in the statement, in bytes of UTF-8.'))),
+    offset: v.optional(
+      v.pipe(Whole, v.description('With `sql-error`: where in the statement, in bytes of UTF-8.')),
+    ),
     lost: v.optional(v.strictObject({ epoch: Whole, from_lsn: Whole, to_lsn: Whole })),
     limit: v.optional(v.pipe(Whole, v.description('With `too-large`: how much is allowed.'))),
   }),

@@ -35,7 +35,9 @@ export const StatementSchema = v.strictObject({
   params: v.optional(v.array(ParamSchema, 'must be an array')),
 });
 
-const TransactionSchema = v.strictObject({ statements: v.array(StatementSchema, 'must be an array of statements') });
+const TransactionSchema = v.strictObject({
+  statements: v.array(StatementSchema, 'must be an array of statements'),
+});
 
 /** One statement, or a list of statements that is one transaction. */
 export const QueryBodySchema = v.union([StatementSchema, TransactionSchema]);
@@ -45,7 +47,13 @@ const RegionSchema = v.picklist(REGIONS, `must be one of ${REGIONS.join(', ')}`)
 export const SettingsBodySchema = v.strictObject({
   leader: v.optional(RegionSchema),
   followers: v.optional(v.array(RegionSchema, 'must be an array of regions')),
-  partitions: v.optional(v.pipe(v.number('must be a number'), v.integer('must be a whole number'), v.minValue(1, 'must be 1 or more'))),
+  partitions: v.optional(
+    v.pipe(
+      v.number('must be a number'),
+      v.integer('must be a whole number'),
+      v.minValue(1, 'must be 1 or more'),
+    ),
+  ),
   durability: v.optional(v.picklist(DURABILITIES, `must be one of ${DURABILITIES.join(', ')}`)),
 });
 
@@ -78,7 +86,8 @@ function boundCounts(body: unknown): void {
   const statements = has(body, 'statements') && Array.isArray(body.statements) ? body.statements : [body];
   if (statements.length > STATEMENTS_MAX) tooMany('statements in one request', STATEMENTS_MAX);
   for (const statement of statements) {
-    const isTooLong = has(statement, 'params') && Array.isArray(statement.params) && statement.params.length > PARAMS_MAX;
+    const isTooLong =
+      has(statement, 'params') && Array.isArray(statement.params) && statement.params.length > PARAMS_MAX;
     if (isTooLong) tooMany('params in one statement', PARAMS_MAX);
   }
 }
@@ -113,7 +122,10 @@ function parseJson(text: string, reviver: Reviver | undefined): unknown {
   }
 }
 
+const NOT_AN_OBJECT = 'The body must be a JSON object with the fields that /openapi.json lists';
+
 function valid<const T extends v.GenericSchema>(schema: T, body: unknown): v.InferOutput<T> {
+  if (Array.isArray(body)) malformed(NOT_AN_OBJECT);
   const result = v.safeParse(schema, body, { abortEarly: true });
   if (result.success) return result.output;
   return malformed(complaint(result.issues[0]));
@@ -121,7 +133,7 @@ function valid<const T extends v.GenericSchema>(schema: T, body: unknown): v.Inf
 
 function complaint(issue: v.BaseIssue<unknown>): string {
   const where = v.getDotPath(issue);
-  if (where === null) return 'The body must be a JSON object with the fields that /openapi.json lists';
+  if (where === null) return NOT_AN_OBJECT;
   if (issue.expected === 'never') return `${where} is not a field of this request`;
   if (issue.received === 'undefined') return `${where} is missing`;
   return `${where} ${issue.expected === 'Object' ? 'must be a JSON object' : issue.message}`;
@@ -134,7 +146,8 @@ function toStatement({ sql, params = [] }: v.InferOutput<typeof StatementSchema>
 /** Half of a surrogate pair is not Unicode: SQLite would store another character in its place, and not say so. */
 function toSqlParam(param: Param, where: () => string): SqlParam {
   if (param === null) return null;
-  if (typeof param === 'string') return param.isWellFormed() ? param : malformed(`${where()} has half of a surrogate pair`);
+  if (typeof param === 'string')
+    return param.isWellFormed() ? param : malformed(`${where()} has half of a surrogate pair`);
   if (typeof param === 'boolean') return param ? 1n : 0n;
   if (typeof param === 'number') return Number.isInteger(param) ? BigInt(param) : param;
   if ('integer' in param) return toInteger(param.integer, where);
@@ -161,5 +174,9 @@ function malformed(what: string): never {
 }
 
 function tooMany(what: string, limit: number): never {
-  return refuse({ code: 'too-large', detail: `There are more than ${limit} ${what}. Send fewer at a time.`, limit });
+  return refuse({
+    code: 'too-large',
+    detail: `There are more than ${limit} ${what}. Send fewer at a time.`,
+    limit,
+  });
 }

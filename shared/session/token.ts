@@ -143,7 +143,9 @@ export class TokenKeys {
     const key = this.#byId.get(id);
     if (key === undefined) invalid('its key is not one that this deployment has now');
     if (!equalInConstantTime(mac, key.for(scope).macOf(payload)))
-      invalid('it was changed on the way, or is of another database, or of one of this name that was deleted');
+      invalid(
+        'it was changed on the way, or is of another database, or of one of this name that was deleted',
+      );
     return readPayload(payload);
   }
 

@@ -1,6 +1,6 @@
 import { refuse } from '../failure.ts';
-import { PARAMS_MAX } from '../limits.ts';
 import type { SqlValue } from '../ports.ts';
+import { checkParametersMax } from './parameters.ts';
 import { publicMessage } from './reserved.ts';
 import type { ParsedStatement } from './statement.ts';
 import type { SqlParam } from './values.ts';
@@ -31,25 +31,28 @@ export function bindStatement(parsed: ParsedStatement, params: readonly SqlParam
 
 function checkCount({ parameters }: ParsedStatement, given: number): void {
   const wanted = parameters.count;
-  if (wanted > PARAMS_MAX || given > PARAMS_MAX) {
-    refuse({
-      code: 'too-large',
-      detail: `a statement takes at most ${PARAMS_MAX} parameters, not ${Math.max(wanted, given)}; bind one JSON text and read it with json_each(?), or send several statements`,
-      limit: PARAMS_MAX,
-    });
-  }
+  checkParametersMax(given);
   if (wanted !== given) {
-    refuse({ code: 'invalid-request', detail: `the statement has ${wanted} placeholders but "params" holds ${given} values` });
+    refuse({
+      code: 'invalid-request',
+      detail: `the statement has ${wanted} placeholders but "params" holds ${given} values`,
+    });
   }
 }
 
 function toValue(param: SqlParam, index: number): SqlValue {
   if (typeof param === 'bigint') {
     if (param >= INT64_MIN && param <= INT64_MAX) return String(param);
-    return refuse({ code: 'invalid-request', detail: `params[${index}] is beyond 64 bits; an INTEGER is from ${INT64_MIN} to ${INT64_MAX}` });
+    return refuse({
+      code: 'invalid-request',
+      detail: `params[${index}] is beyond 64 bits; an INTEGER is from ${INT64_MIN} to ${INT64_MAX}`,
+    });
   }
   if (typeof param === 'string' && !param.isWellFormed()) {
-    return refuse({ code: 'invalid-request', detail: `params[${index}] holds half of a surrogate pair, which UTF-8 cannot carry; bind it as a blob` });
+    return refuse({
+      code: 'invalid-request',
+      detail: `params[${index}] holds half of a surrogate pair, which UTF-8 cannot carry; bind it as a blob`,
+    });
   }
   return param;
 }
@@ -61,7 +64,9 @@ function wrappedText(parsed: ParsedStatement, params: readonly SqlParam[]): stri
   const last = lastTexts.get(parsed);
   // A NULL fits both forms. It takes the last one's, so that a column of integers and NULLs has one text:
   // SQLite compiles each text anew.
-  const wrapped = params.map((param, i) => (param === null ? (last?.wrapped[i] ?? '0') : typeof param === 'bigint' ? '1' : '0')).join('');
+  const wrapped = params
+    .map((param, i) => (param === null ? (last?.wrapped[i] ?? '0') : typeof param === 'bigint' ? '1' : '0'))
+    .join('');
   if (last?.wrapped === wrapped) return last.text;
   const text = wrapped.includes('1') ? wrapPlaces(parsed, wrapped) : parsed.text;
   lastTexts.set(parsed, { wrapped, text });

@@ -25,7 +25,8 @@ export function refuseSyntax(sql: string, token: Token | undefined): never {
  */
 export function oneStatement(tokens: readonly Token[]): readonly Token[] {
   const start = tokens.findIndex((token) => !isSymbol(token, ';'));
-  if (start === -1) return refuse({ code: 'sql-not-allowed', detail: 'the text holds no statement; send one SQL statement' });
+  if (start === -1)
+    return refuse({ code: 'sql-not-allowed', detail: 'the text holds no statement; send one SQL statement' });
   const end = endOfStatement(tokens, start);
   const next = tokens.slice(end).find((token) => !isSymbol(token, ';'));
   if (next === undefined) return tokens.slice(start, end);
@@ -41,7 +42,9 @@ function endOfStatement(tokens: readonly Token[], start: number): number {
   if (!isTrigger(tokens, start)) return semicolon;
   // Each statement of the body ends with a semicolon and none starts with END, so the first END after one
   // is the trigger's. An END anywhere else belongs to a CASE, or is a column's name.
-  const last = tokens.findIndex((token, i) => i >= semicolon && isSymbol(token, ';') && wordAt(tokens, i + 1) === 'END');
+  const last = tokens.findIndex(
+    (token, i) => i >= semicolon && isSymbol(token, ';') && wordAt(tokens, i + 1) === 'END',
+  );
   return last === -1 ? semicolon : last + 2;
 }
 

@@ -3,7 +3,7 @@ import { refuse } from '../failure.ts';
 import { Lru } from '../lru.ts';
 import { all, type Sql, SqlError } from '../ports.ts';
 import { indexOfByte, utf8Length } from '../utf8.ts';
-import { EXPLAIN, type PlanText } from './plan-text.ts';
+import type { PlanText } from './plan-text.ts';
 import { CAPTURE_PREFIX, isReservedName, SCHEMA_VIEW_TABLES } from './reserved.ts';
 import type { ParsedStatement } from './statement.ts';
 
@@ -11,6 +11,13 @@ export interface Verdict {
   /** By SQLite's plan: it starts a write transaction. */
   readonly writes: boolean;
 }
+
+/**
+ * SQLite gives the same compiled EXPLAIN again for the same text, though the schema has changed since: it
+ * checks that only when a statement runs. So after each `forget` the texts are others, on every connection
+ * that this process may have: they carry a number that is never given twice.
+ */
+let plansForgotten = 0;
 
 const VERDICTS_MAX = 1000;
 const CACHED_CHARS_MAX = 2000;
@@ -34,6 +41,7 @@ export class Inspector {
   readonly #sql: Sql;
   readonly #verdicts = new Lru<string, Verdict>(VERDICTS_MAX);
   #tables: ReadonlyMap<number, string> | null = null;
+  #prefix = newPrefix();
 
   constructor(sql: Sql) {
     this.#sql = sql;
@@ -52,6 +60,7 @@ export class Inspector {
   forget(): void {
     this.#verdicts.clear();
     this.#tables = null;
+    this.#prefix = newPrefix();
   }
 
   #judge(parsed: ParsedStatement, plan: PlanText): Verdict {
@@ -65,17 +74,29 @@ export class Inspector {
   #steps(parsed: ParsedStatement, plan: PlanText): Step[] {
     const nulls = Array.from({ length: plan.parameterCount }, () => null);
     try {
-      return toSteps(all(this.#sql, EXPLAIN + plan.text, ...nulls));
+      return toSteps(all(this.#sql, this.#prefix + plan.text, ...nulls));
     } catch (error) {
-      throw error instanceof SqlError ? withUsersOffset(error, parsed, plan) : error;
+      if (!(error instanceof SqlError) || error.offset === null) throw error;
+      throw new SqlError(
+        error.message,
+        error.kind,
+        usersOffset(error.offset - this.#prefix.length, parsed, plan),
+      );
     }
   }
 
   #checkStep(step: Step, parsed: ParsedStatement): void {
-    if (ENDING.has(step.opcode) || (FAILING.has(step.opcode) && step.p1 !== 0 && step.p2 === ON_ERROR_ROLLBACK)) {
-      refuse({ code: 'sql-not-allowed', detail: 'the statement would end the transaction it runs in; use ABORT in place of ROLLBACK' });
+    if (
+      ENDING.has(step.opcode) ||
+      (FAILING.has(step.opcode) && step.p1 !== 0 && step.p2 === ON_ERROR_ROLLBACK)
+    ) {
+      refuse({
+        code: 'sql-not-allowed',
+        detail: 'the statement would end the transaction it runs in; use ABORT in place of ROLLBACK',
+      });
     }
-    if (step.opcode === 'Transaction' && step.p1 !== 0) {
+    // ALTER TABLE looks for temporary triggers; that there are none is seen to by the words.
+    if (step.opcode === 'Transaction' && step.p1 !== 0 && parsed.kind !== 'schema') {
       refuse({ code: 'sql-not-allowed', detail: 'there is no temporary or attached database' });
     }
     const root = rootOf(step);
@@ -103,7 +124,14 @@ const SCHEMA_ROOT = 1;
 const ON_ERROR_ROLLBACK = 1;
 /** An operand that is a register: the plan makes this table itself. */
 const P2_IS_REGISTER = 0x10;
-const ENDING: ReadonlySet<string> = new Set(['AutoCommit', 'Savepoint', 'Vacuum', 'JournalMode', 'Checkpoint', 'IncrVacuum']);
+const ENDING: ReadonlySet<string> = new Set([
+  'AutoCommit',
+  'Savepoint',
+  'Vacuum',
+  'JournalMode',
+  'Checkpoint',
+  'IncrVacuum',
+]);
 const FAILING: ReadonlySet<string> = new Set(['Halt', 'HaltIfNull']);
 
 /** A schema statement reads and writes SQLite's schema table as a matter of course. */
@@ -132,7 +160,10 @@ function rootOf({ opcode, p1, p2, p5 }: Step): number | null {
 
 function readRoots(sql: Sql): Map<number, string> {
   return new Map(
-    all(sql, 'SELECT rootpage, tbl_name FROM sqlite_schema WHERE rootpage > 0').map(([root, table]) => [root as number, table as string]),
+    all(sql, 'SELECT rootpage, tbl_name FROM sqlite_schema WHERE rootpage > 0').map(([root, table]) => [
+      root as number,
+      table as string,
+    ]),
   );
 }
 
@@ -144,7 +175,14 @@ function toSteps(rows: readonly (readonly unknown[])[]): Step[] {
   let program: Step['program'] = 'statement';
   return rows.map(([address, opcode, p1, p2, p3, p4, p5], i) => {
     if (address === 0 && i > 0) program = isCapture(String(p4)) ? 'capture' : 'action';
-    return { opcode: opcode as string, p1: p1 as number, p2: p2 as number, p3: p3 as number, p5: Number(p5), program };
+    return {
+      opcode: opcode as string,
+      p1: p1 as number,
+      p2: p2 as number,
+      p3: p3 as number,
+      p5: Number(p5),
+      program,
+    };
   });
 }
 
@@ -152,14 +190,18 @@ function isCapture(comment: string): boolean {
   return comment.startsWith(`-- TRIGGER ${CAPTURE_PREFIX}`) || comment.startsWith(`-- ${CAPTURE_PREFIX}`);
 }
 
-/** SQLite's error with its place in what the user sent, or with none where that cannot be told. */
-function withUsersOffset(error: SqlError, { text, origin }: ParsedStatement, { from }: PlanText): SqlError {
-  if (error.offset === null) return error;
-  if (from === null) return new SqlError(error.message, error.kind, null);
-  let index = origin.start + from + indexOfByte(text.slice(from), error.offset - EXPLAIN.length);
+function newPrefix(): string {
+  plansForgotten += 1;
+  return `EXPLAIN /*${plansForgotten}*/ `;
+}
+
+/** The byte of the user's text that SQLite means by this one of the plan's; null where that cannot be told. */
+function usersOffset(offset: number, { text, origin }: ParsedStatement, { from }: PlanText): number | null {
+  if (from === null) return null;
+  let index = origin.start + from + indexOfByte(text.slice(from), offset);
   for (const edit of origin.edits) {
     if (index < edit.start + edit.text.length) break;
     index += edit.end - edit.start - edit.text.length;
   }
-  return new SqlError(error.message, error.kind, utf8Length(origin.sql.slice(0, index)));
+  return utf8Length(origin.sql.slice(0, index));
 }

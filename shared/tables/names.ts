@@ -11,8 +11,16 @@ export interface Edit {
 }
 
 /** After these no table may follow in the same brackets; all are words that cannot be names. */
-const AFTER_TABLES: ReadonlySet<string> = new Set(['SELECT', 'WHERE', 'GROUP', 'HAVING', 'ORDER', 'LIMIT', 'SET', 'VALUES']);
-const BEFORE_TABLES: ReadonlySet<string> = new Set(['FROM', 'JOIN']);
+const AFTER_TABLES: ReadonlySet<string> = new Set([
+  'SELECT',
+  'WHERE',
+  'GROUP',
+  'HAVING',
+  'ORDER',
+  'LIMIT',
+  'SET',
+  'VALUES',
+]);
 /** After these stands one table's name, and a bracket starts something else. */
 const BEFORE_ONE_TABLE: ReadonlySet<string> = new Set(['INTO', 'UPDATE', 'IN']);
 
@@ -32,7 +40,11 @@ export function checkNames(tokens: readonly Token[]): Edit[] {
     const name = nameOf(token);
     checkName(name);
     if (!isSchemaTable(name)) return;
-    edits.push({ start: token.start, end: token.end, text: token.kind === 'word' ? SCHEMA_VIEW : `"${SCHEMA_VIEW}"` });
+    edits.push({
+      start: token.start,
+      end: token.end,
+      text: token.kind === 'word' ? SCHEMA_VIEW : `"${SCHEMA_VIEW}"`,
+    });
   });
   return edits;
 }
@@ -47,7 +59,10 @@ export function checkSchemaNames(tokens: readonly Token[]): void {
     const name = nameOf(token);
     checkName(name);
     if (!isSchemaTable(name)) continue;
-    refuse({ code: 'sql-not-allowed', detail: `${name} can be read by a query, but not used in a view, a trigger or a table` });
+    refuse({
+      code: 'sql-not-allowed',
+      detail: `${name} can be read by a query, but not used in a view, a trigger or a table`,
+    });
   }
 }
 
@@ -58,7 +73,12 @@ function isName({ kind }: Token): boolean {
 /** `pragma_table_info('name')`; a name that is computed gets through, and shows the columns of a table at most. */
 function isPragmaArgument(tokens: readonly Token[], at: number): boolean {
   const before = tokens[at - 2];
-  return isSymbol(tokens[at - 1], '(') && before !== undefined && isName(before) && /^pragma_/i.test(nameOf(before));
+  return (
+    isSymbol(tokens[at - 1], '(') &&
+    before !== undefined &&
+    isName(before) &&
+    /^pragma_/i.test(nameOf(before))
+  );
 }
 
 /** Follows, through brackets, whether a list of tables (behind FROM) is being read. */
@@ -76,13 +96,15 @@ class TableLists {
     }
     if (isSymbol(token, ')')) this.#inList = this.#around.pop() ?? false;
     const word = wordAt(tokens, at);
-    if (word === 'FROM') this.#inList = true;
+    // IS DISTINCT FROM compares two values.
+    if (word === 'FROM' && wordAt(tokens, at - 1) !== 'DISTINCT') this.#inList = true;
     if (AFTER_TABLES.has(word)) this.#inList = false;
     return continuesList || isOneTable(tokens, at - 1);
   }
 
   #continuesList(tokens: readonly Token[], before: number): boolean {
-    if (BEFORE_TABLES.has(wordAt(tokens, before))) return true;
+    const word = wordAt(tokens, before);
+    if (word === 'JOIN' || (word === 'FROM' && this.#inList)) return true;
     return this.#inList && (isSymbol(tokens[before], ',') || isSymbol(tokens[before], '('));
   }
 }

@@ -1,3 +1,5 @@
+import { refuse } from '../failure.ts';
+import { PARAMS_MAX } from '../limits.ts';
 import type { Token } from './tokens.ts';
 
 /** One placeholder: where it stands and which value it takes. */
@@ -35,4 +37,13 @@ export function findParameters(tokens: readonly Token[]): Parameters {
 function numberOf(text: string, named: ReadonlyMap<string, number>): number | undefined {
   if (text[0] !== '?') return named.get(text);
   return text === '?' ? undefined : Number(text.slice(1));
+}
+
+export function checkParametersMax(count: number): void {
+  if (count <= PARAMS_MAX) return;
+  refuse({
+    code: 'too-large',
+    detail: `a statement takes at most ${PARAMS_MAX} parameters, not ${count}; bind one JSON text and read it with json_each(?), or send several statements`,
+    limit: PARAMS_MAX,
+  });
 }

@@ -4,7 +4,8 @@ import { isSymbol, wordAt } from './clauses.ts';
 import { findParameters } from './parameters.ts';
 import { type Token, tokenize } from './tokens.ts';
 
-export const EXPLAIN = 'EXPLAIN ';
+/** Room for what the inspector puts before a text. */
+const PREFIX_CHARS_MAX = 32;
 
 /** A statement that opens the same tables as the user's and is quicker to plan. */
 export interface PlanText {
@@ -31,7 +32,7 @@ export function planTextOf(text: string, tokens: readonly Token[], from: number)
 }
 
 function fits(text: string): boolean {
-  return utf8Length(text) + EXPLAIN.length <= SQL_BYTES_MAX;
+  return utf8Length(text) + PREFIX_CHARS_MAX <= SQL_BYTES_MAX;
 }
 
 function rebuilt(text: string): PlanText {

@@ -18,8 +18,10 @@ const DEFERRED = /^(?:on|off|true|false|1|0)$/i;
 const INSTEAD: Readonly<Record<string, string>> = {
   table_list: 'read sqlite_master for a list of tables',
   integrity_check: 'use PRAGMA quick_check',
-  foreign_keys: 'foreign keys are always enforced; PRAGMA defer_foreign_keys = ON puts the check off to the end of the transaction',
-  defer_foreign_keys: 'write PRAGMA defer_foreign_keys = ON, in the same list of statements as the writes that it is for',
+  foreign_keys:
+    'foreign keys are always enforced; PRAGMA defer_foreign_keys = ON puts the check off to the end of the transaction',
+  defer_foreign_keys:
+    'write PRAGMA defer_foreign_keys = ON, in the same list of statements as the writes that it is for',
 };
 
 interface Argument {
@@ -61,6 +63,8 @@ function isValue({ kind }: Token): boolean {
 }
 
 function refusePragma(name: string): never {
-  const instead = INSTEAD[name] ?? `of the PRAGMAs, these may be used: ${[...WITH_NAME].join(', ')} with a name in brackets; ${[...WITH_OR_WITHOUT_NAME].join(', ')}; and defer_foreign_keys`;
+  const instead =
+    INSTEAD[name] ??
+    `of the PRAGMAs, these may be used: ${[...WITH_NAME].join(', ')} with a name in brackets; ${[...WITH_OR_WITHOUT_NAME].join(', ')}; and defer_foreign_keys`;
   return refuse({ code: 'sql-not-allowed', detail: `PRAGMA ${name} is not taken in this form: ${instead}` });
 }

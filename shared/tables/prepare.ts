@@ -1,5 +1,5 @@
 import { Refusal } from '../failure.ts';
-import { PLATFORM_ROW_BYTES_MAX } from '../limits.ts';
+import { largeRow } from '../log/tail.ts';
 import { type Sql, SqlError, type SqlValue } from '../ports.ts';
 import { bindStatement, columnName } from './bind.ts';
 import { Inspector } from './inspect.ts';
@@ -61,8 +61,7 @@ export function asRefusal(error: unknown): Refusal {
   if (!(error instanceof SqlError)) throw error;
   const detail = publicMessage(error.message);
   if (error.kind === 'constraint') return new Refusal({ code: 'constraint', detail });
-  if (error.kind === 'too-big') return new Refusal({ code: 'too-large', detail: TOO_BIG, limit: PLATFORM_ROW_BYTES_MAX });
+  if (error.kind === 'too-big') return largeRow();
   return new Refusal({ code: 'sql-error', detail, ...(error.offset === null ? {} : { offset: error.offset }) });
 }
 
-const TOO_BIG = `a row is larger than ${PLATFORM_ROW_BYTES_MAX} bytes as it stands in the log, where an update holds it before and after and a blob counts twice; store large values elsewhere or in pieces`;

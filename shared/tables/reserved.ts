@@ -42,11 +42,17 @@ export function checkName(name: string): void {
   if (STATISTICS.test(name)) refuseName(name, 'the statistics that ANALYZE gathers are not shown');
   const pragma = PRAGMA_FUNCTION.exec(name)?.[1]?.toLowerCase();
   if (pragma === undefined || PRAGMA_FUNCTIONS.has(pragma)) return;
-  refuseName(name, `of the pragma_ functions, ${[...PRAGMA_FUNCTIONS].join(', ')} may be used; for a list of tables read sqlite_master`);
+  refuseName(
+    name,
+    `of the pragma_ functions, ${[...PRAGMA_FUNCTIONS].join(', ')} may be used; for a list of tables read sqlite_master`,
+  );
 }
 
 export function refuseReserved(name: string): never {
-  return refuseName(name, 'names that start with _tidemark_ or _cf_ are reserved; choose another name (a string goes in single quotes)');
+  return refuseName(
+    name,
+    'names that start with _tidemark_ or _cf_ are reserved; choose another name (a string goes in single quotes)',
+  );
 }
 
 function refuseName(name: string, why: string): never {

@@ -65,7 +65,27 @@ export function readRows(cursor: SqlCursor): ReadRows {
   return { json: `[${rows.join(',')}]`, hasRoundedIntegers };
 }
 
-export function refuseLargeResult(): never {
+/**
+ * The rows of a writing statement that gives digits behind its own columns (returning.ts).
+ * @throws Refusal where they are more than an answer may hold
+ */
+export function readReturned(cursor: SqlCursor, digits: readonly (number | null)[]): string {
+  const rows: string[] = [];
+  let chars = 0;
+  for (const row of cursor) {
+    const cells = digits.map((at, i) => {
+      const exact = at === null ? null : (row[digits.length + at] ?? null);
+      return exact === null ? cellJson(row[i] ?? null) : integerJson(String(exact));
+    });
+    const json = `[${cells.join(',')}]`;
+    chars += json.length;
+    if (chars > RESULT_BYTES_MAX) refuseLargeResult();
+    rows.push(json);
+  }
+  return `[${rows.join(',')}]`;
+}
+
+function refuseLargeResult(): never {
   return refuse({
     code: 'too-large',
     detail: `the result is larger than ${RESULT_BYTES_MAX} bytes; ask for fewer rows (LIMIT) or columns`,

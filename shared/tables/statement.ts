@@ -2,9 +2,17 @@ import { refuse } from '../failure.ts';
 import { SQL_BYTES_MAX } from '../limits.ts';
 import { Lru } from '../lru.ts';
 import { utf8Length } from '../utf8.ts';
-import { isCreateTableAs, isTemporary, mainVerbAt, oneStatement, refuseRollback, refuseSyntax, wordAt } from './clauses.ts';
+import {
+  isCreateTableAs,
+  isTemporary,
+  mainVerbAt,
+  oneStatement,
+  refuseRollback,
+  refuseSyntax,
+  wordAt,
+} from './clauses.ts';
 import { checkNames, checkSchemaNames, type Edit } from './names.ts';
-import { findParameters, type Parameters } from './parameters.ts';
+import { checkParametersMax, findParameters, type Parameters } from './parameters.ts';
 import { type PlanText, planTextOf } from './plan-text.ts';
 import { pragmaKind } from './pragma.ts';
 import { type Token, tokenize } from './tokens.ts';
@@ -23,6 +31,8 @@ export interface ParsedStatement {
   readonly parameters: Parameters;
   readonly createsTableAs: boolean;
   readonly readsSchema: boolean;
+  /** A write that gives rows back. */
+  readonly returns: boolean;
   /** What to plan to see which tables it opens; null where the words alone tell enough. */
   readonly plan: PlanText | null;
   /** Byte offsets in `text` become those in what the user sent. */
@@ -61,7 +71,13 @@ export function parseStatement(sql: string): ParsedStatement {
   const { kind, verb } = classify(sql, tokens, inner);
   if (isExplain && (verb === 'PRAGMA' || kind === 'schema')) refuseExplain(verb);
   refuseRollback(tokens);
-  return assemble({ sql, tokens, inner, kind: isExplain ? 'read' : kind, verb: isExplain ? 'EXPLAIN' : verb });
+  return assemble({
+    sql,
+    tokens,
+    inner,
+    kind: isExplain ? 'read' : kind,
+    verb: isExplain ? 'EXPLAIN' : verb,
+  });
 }
 
 function checkText(sql: string): void {
@@ -73,8 +89,16 @@ function checkText(sql: string): void {
     });
   }
   // SQLite stops reading at a NUL, and what is behind it would silently not run.
-  if (sql.includes('\0')) refuse({ code: 'sql-not-allowed', detail: 'the text holds a NUL character; write char(0) or bind the value' });
-  if (!sql.isWellFormed()) refuse({ code: 'invalid-request', detail: 'the SQL text holds half of a surrogate pair, which UTF-8 cannot carry' });
+  if (sql.includes('\0'))
+    refuse({
+      code: 'sql-not-allowed',
+      detail: 'the text holds a NUL character; write char(0) or bind the value',
+    });
+  if (!sql.isWellFormed())
+    refuse({
+      code: 'invalid-request',
+      detail: 'the SQL text holds half of a surrogate pair, which UTF-8 cannot carry',
+    });
 }
 
 function legalTokens(sql: string): readonly Token[] {
@@ -90,7 +114,10 @@ function afterExplain(tokens: readonly Token[]): number {
 }
 
 function refuseExplain(verb: string): never {
-  return refuse({ code: 'sql-not-allowed', detail: `EXPLAIN ${verb} is not taken: EXPLAIN is for statements that read or write rows` });
+  return refuse({
+    code: 'sql-not-allowed',
+    detail: `EXPLAIN ${verb} is not taken: EXPLAIN is for statements that read or write rows`,
+  });
 }
 
 interface Classified {
@@ -105,7 +132,8 @@ function classify(sql: string, tokens: readonly Token[], start: number): Classif
   if (WRITING.has(verb)) return { kind: 'write', verb };
   const instead = NOT_TAKEN[verb];
   if (at > start) return refuseSyntax(sql, tokens[at]);
-  if (instead !== undefined) return refuse({ code: 'sql-not-allowed', detail: `${verb} is not taken: ${instead}` });
+  if (instead !== undefined)
+    return refuse({ code: 'sql-not-allowed', detail: `${verb} is not taken: ${instead}` });
   if (verb === 'PRAGMA') return { kind: pragmaKind(sql, tokens.slice(start)), verb };
   if (isSchemaVerb(sql, tokens.slice(start))) return { kind: 'schema', verb };
   return refuseSyntax(sql, tokens[start]);
@@ -116,15 +144,22 @@ function isSchemaVerb(sql: string, tokens: readonly Token[]): boolean {
   if (verb === 'ANALYZE' || verb === 'REINDEX') return true;
   if (verb !== 'CREATE' && verb !== 'ALTER' && verb !== 'DROP') return false;
   const object = wordAt(tokens, 1);
-  if (isTemporary(tokens)) refuse({ code: 'sql-not-allowed', detail: 'there are no temporary tables, views or triggers; leave TEMP out' });
+  if (isTemporary(tokens))
+    refuse({
+      code: 'sql-not-allowed',
+      detail: 'there are no temporary tables, views or triggers; leave TEMP out',
+    });
   if (verb === 'CREATE' && object === 'VIRTUAL') {
     refuse({
       code: 'sql-not-allowed',
-      detail: 'virtual tables (FTS5, R*Tree) are not replicated yet; keep the text in a table and search with LIKE or instr(), or build the search index outside',
+      detail:
+        'virtual tables (FTS5, R*Tree) are not replicated yet; keep the text in a table and search with LIKE or instr(), or build the search index outside',
     });
   }
   if (verb === 'CREATE' && object === 'UNIQUE' && wordAt(tokens, 2) === 'INDEX') return true;
-  return OBJECTS.has(object) && (verb !== 'ALTER' || object === 'TABLE') ? true : refuseSyntax(sql, tokens[1]);
+  return OBJECTS.has(object) && (verb !== 'ALTER' || object === 'TABLE')
+    ? true
+    : refuseSyntax(sql, tokens[1]);
 }
 
 interface Parts extends Classified {
@@ -141,8 +176,13 @@ function assemble({ sql, tokens, inner, kind, verb }: Parts): ParsedStatement {
   const text = edited(sql, { start, end }, edits);
   const placed = start === 0 && edits.length === 0 ? tokens : tokenize(text);
   const parameters = findParameters(placed);
+  checkParametersMax(parameters.count);
   if (kind === 'schema' && parameters.count > 0) {
-    refuse({ code: 'sql-not-allowed', detail: 'a schema statement takes no parameters; write the values into the text, or create the table and then INSERT' });
+    refuse({
+      code: 'sql-not-allowed',
+      detail:
+        'a schema statement takes no parameters; write the values into the text, or create the table and then INSERT',
+    });
   }
   return {
     kind,
@@ -151,6 +191,9 @@ function assemble({ sql, tokens, inner, kind, verb }: Parts): ParsedStatement {
     parameters,
     createsTableAs: isCreateTableAs(tokens),
     readsSchema: edits.length > 0,
+    returns:
+      kind === 'write' &&
+      tokens.some((token) => token.kind === 'word' && token.text.toUpperCase() === 'RETURNING'),
     plan: isPlanned(verb) ? planTextOf(text, placed.slice(inner), (placed[inner] as Token).start) : null,
     origin: { sql, start, edits },
   };
@@ -168,7 +211,11 @@ function isPlanned(verb: string): boolean {
   return verb !== 'PRAGMA' && verb !== 'ANALYZE' && verb !== 'REINDEX';
 }
 
-function edited(sql: string, range: { readonly start: number; readonly end: number }, edits: readonly Edit[]): string {
+function edited(
+  sql: string,
+  range: { readonly start: number; readonly end: number },
+  edits: readonly Edit[],
+): string {
   let text = '';
   let at = range.start;
   for (const edit of edits) {

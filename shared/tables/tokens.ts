@@ -57,7 +57,8 @@ function gapEnd(sql: string, at: number): number {
 }
 
 function afterGap(sql: string, at: number): number {
-  const char = sql[at];
+  const char = sql[at] as string;
+  if (char > '/' && char !== '\uFEFF') return at;
   if (char === '-') return sql[at + 1] === '-' ? indexOrEnd(sql, '\n', at + 2) : at;
   if (char !== '/') return matchEnd(SPACE, sql, at);
   // SQLite takes `/*` as the start of a comment only where something follows it.
@@ -69,6 +70,11 @@ function afterGap(sql: string, at: number): number {
 function tokenAt(sql: string, start: number): Token {
   const char = sql[start] as string;
   switch (char) {
+    case '(':
+    case ')':
+    case ',':
+    case ';':
+      return toToken(sql, 'symbol', start, start + 1);
     case "'":
       return quotedToken(sql, 'string', start);
     case '"':
@@ -76,7 +82,9 @@ function tokenAt(sql: string, start: number): Token {
       return quotedToken(sql, 'quoted', start);
     case '[': {
       const close = sql.indexOf(']', start);
-      return close === -1 ? toToken(sql, 'illegal', start, sql.length) : toToken(sql, 'quoted', start, close + 1);
+      return close === -1
+        ? toToken(sql, 'illegal', start, sql.length)
+        : toToken(sql, 'quoted', start, close + 1);
     }
     case '?':
       return toToken(sql, 'parameter', start, matchEnd(NUMBERED, sql, start));
@@ -85,19 +93,25 @@ function tokenAt(sql: string, start: number): Token {
     case ':':
       return namedParameter(sql, start);
     default:
-      return plainToken(sql, start);
+      return char <= '9' ? numberOrSymbol(sql, start) : wordOrSymbol(sql, start);
   }
 }
 
-function plainToken(sql: string, start: number): Token {
+function numberOrSymbol(sql: string, start: number): Token {
   const number = matchEnd(NUMBER, sql, start);
-  if (number > start) {
-    const end = matchEnd(WORD, sql, number);
-    return toToken(sql, end > number ? 'illegal' : 'number', start, end);
-  }
+  if (number === start) return symbolToken(sql, start);
+  const end = matchEnd(WORD, sql, number);
+  return toToken(sql, end > number ? 'illegal' : 'number', start, end);
+}
+
+function wordOrSymbol(sql: string, start: number): Token {
   const word = matchEnd(WORD, sql, start);
-  if (word === start + 1 && sql[word] === "'" && /[xX]/.test(sql[start] as string)) return blobToken(sql, start);
-  if (word > start) return toToken(sql, 'word', start, word);
+  if (word === start + 1 && sql[word] === "'" && /[xX]/.test(sql[start] as string))
+    return blobToken(sql, start);
+  return word > start ? toToken(sql, 'word', start, word) : symbolToken(sql, start);
+}
+
+function symbolToken(sql: string, start: number): Token {
   const symbol = matchEnd(SYMBOL, sql, start);
   return symbol > start ? toToken(sql, 'symbol', start, symbol) : toToken(sql, 'illegal', start, start + 1);
 }
@@ -151,10 +165,10 @@ function toToken(sql: string, kind: TokenKind, start: number, end: number): Toke
   return { kind, text: sql.slice(start, end), start, end };
 }
 
-/** What a word, a quoted name or a string names or says, its quotes taken off. */
+/** What a quoted name or a string names or says; the text of any other token. */
 export function nameOf(token: Token): string {
   const { text, kind } = token;
-  if (kind === 'word') return text;
+  if (kind !== 'quoted' && kind !== 'string') return text;
   const quote = text[0] as string;
   const inner = text.slice(1, -1);
   return quote === '[' ? inner : inner.replaceAll(quote + quote, quote);

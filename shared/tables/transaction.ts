@@ -1,9 +1,11 @@
+import { Lru } from '../lru.ts';
 import { first, run, type Sql } from '../ports.ts';
 import { CAPTURE_LINE_SQL, captureAllSql, installCapture, removeCapture } from './capture.ts';
 import { type KeptTrigger, type SchemaChange, schemaLine } from './change.ts';
 import { DeferredKeys, type Deferral } from './foreign-keys.ts';
 import { type Prepared, Preparer } from './prepare.ts';
-import { type ResultMeta, readRows, type StatementResult } from './result.ts';
+import { type ResultMeta, readReturned, readRows, type StatementResult } from './result.ts';
+import { type ExactReturning, exactReturning } from './returning.ts';
 import { readLayout, type SchemaObject, userSchema } from './schema.ts';
 import { columnName } from './bind.ts';
 import { Sequences } from './sequences.ts';
@@ -20,6 +22,8 @@ interface RunState {
   hasWritten: boolean;
 }
 
+const RETURNING_MAX = 200;
+
 /** The lines captured in the open transaction so far. */
 type Captured = () => readonly string[];
 
@@ -32,6 +36,7 @@ export class UserTransactions {
   readonly #preparer: Preparer;
   readonly #sequences: Sequences;
   readonly #deferredKeys: DeferredKeys;
+  readonly #returning = new Lru<string, ExactReturning | null>(RETURNING_MAX);
 
   constructor(sql: Sql) {
     this.#sql = sql;
@@ -74,13 +79,15 @@ export class UserTransactions {
   #forget(): void {
     this.#preparer.forgetPlans();
     this.#deferredKeys.forget();
+    this.#returning.clear();
     this.#sequences.reload();
   }
 
   #write({ parsed, text, bindings }: Prepared, captured: Captured): StatementResult {
-    const cursor = this.#sql.exec(text, ...bindings);
-    const columns = cursor.columns.map(columnName);
-    const rows = readRows(cursor).json;
+    const exact = parsed.returns ? this.#exact(text) : null;
+    const cursor = this.#sql.exec(exact?.text ?? text, ...bindings);
+    const columns = cursor.columns.slice(0, exact?.digits.length).map(columnName);
+    const rows = exact === null ? readRows(cursor).json : readReturned(cursor, exact.digits);
     // Before anything else runs: these two are of the last statement.
     const [changes, lastRowId] = first(this.#sql, 'SELECT changes(), last_insert_rowid()') ?? [];
     for (const line of this.#sequences.linesAfter(captured)) run(this.#sql, CAPTURE_LINE_SQL, line);
@@ -93,6 +100,14 @@ export class UserTransactions {
       duration_ms: 0,
     };
     return { columns, rows, meta };
+  }
+
+  #exact(text: string): ExactReturning | null {
+    const known = this.#returning.get(text);
+    if (known !== undefined) return known;
+    const exact = exactReturning(this.#sql, text);
+    this.#returning.set(text, exact);
+    return exact;
   }
 
   #changeSchema({ parsed, text, bindings }: Prepared): StatementResult {

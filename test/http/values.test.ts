@@ -42,6 +42,20 @@ it.each(PARAMS)('[VA1] the parameter %s is %s on the leader and on a follower', 
   expect(asText.json.results[0]?.rows[0]?.[0] ?? '').toBe(text);
 });
 
+it('[VA5] RETURNING gives integers exactly where it names columns', async () => {
+  const big = 9007199254740993n;
+  const param = { integer: String(big) };
+  const rows = async (sql: string) => (await server.api.query('shop', sql, [param])).json.results[0];
+  const exact = { integer: String(big) };
+  const star = await rows("INSERT INTO t (v, s) VALUES (?, 'r') RETURNING *");
+  expect(star?.columns).toEqual(['id', 'v', 's']);
+  expect(star?.rows[0]?.slice(1)).toEqual([exact, 'r']);
+  const named = await rows("UPDATE t SET v = ? WHERE s = 'r' RETURNING s AS label, t.v big, v + 0");
+  expect(named?.columns).toEqual(['label', 'big', 'v + 0']);
+  expect(named?.rows[0]?.slice(0, 2)).toEqual(['r', exact]);
+  expect((await rows('WITH x AS (SELECT ? AS n) DELETE FROM main."t" WHERE v = (SELECT n FROM x) RETURNING "v"'))?.rows).toContainEqual([exact]);
+});
+
 it('[VA2] a parameter keeps a statement’s meaning: affinity, limits, names, repeated use', async () => {
   const query = async (sql: string, params: unknown[]) => (await server.api.query('shop', sql, params)).json.results[0];
   expect((await query('SELECT ?1 = ?1, typeof(?1), ?2', [5, 'x']))?.rows).toEqual([[1, 'integer', 'x']]);

@@ -1,0 +1,135 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { TOKEN_CHARS_MAX } from '../../shared/limits.ts';
+import { at, done, failed, FakeDeployment, problemOf, READ, seenIn, tokenAt, WRITE } from './router-fakes.ts';
+
+let deployment: FakeDeployment;
+
+beforeEach(async () => {
+  vi.spyOn(console, 'error').mockImplementation(() => {});
+  deployment = await new FakeDeployment().withDatabase();
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+describe('the token of an answer', () => {
+  it('[TK8] is at the position that was read or written', async () => {
+    deployment.follower.onRead = () => done(7);
+    expect(seenIn(await deployment.query(READ))).toBe('0-1-7');
+    deployment.leader.onExecute = () => done(8);
+    expect(seenIn(await deployment.query(WRITE))).toBe('0-1-8');
+  });
+
+  it('[TK8] never moves back', async () => {
+    const token = await tokenAt(deployment, 42);
+    deployment.follower.onRead = () => done(7);
+    const answer = await deployment.query(READ, {
+      'Tidemark-Session': token,
+      'Tidemark-Consistency': 'eventual',
+    });
+    expect(answer.headers.get('Tidemark-Session')).toBe(token);
+  });
+
+  it('[TK9] moves forward on errors too', async () => {
+    const token = await tokenAt(deployment, 42);
+    deployment.leader.onExecute = () => failed({ code: 'constraint', detail: 'UNIQUE' }, 45);
+    const answer = await deployment.query(WRITE, { 'Tidemark-Session': token });
+    expect([answer.status, seenIn(answer)]).toEqual([409, '0-1-45']);
+  });
+
+  it('[TK9] is there on every error of a known database, whatever is wrong with the request', async () => {
+    const token = await tokenAt(deployment, 42);
+    const bad = [
+      await deployment.query('{', { 'Tidemark-Session': token }),
+      await deployment.query(READ, { 'Tidemark-Session': token, 'Tidemark-Consistency': 'psychic' }),
+      await deployment.query({ sql: 'BEGIN' }, { 'Tidemark-Session': token }),
+    ];
+    for (const answer of bad)
+      expect([answer.status, answer.headers.get('Tidemark-Session')]).toEqual([400, token]);
+    expect(seenIn(await deployment.query('{'))).toBe('');
+  });
+
+  it('[TK9] is the one that came where no database is known', async () => {
+    const token = await tokenAt(deployment, 42);
+    for (const [path, headers] of [
+      ['/v1/databases/none-such', {}],
+      ['/nowhere', {}],
+      ['/v1/databases', { Authorization: 'Bearer wrong' }],
+    ] as const) {
+      const answer = await deployment.request('GET', path, {
+        headers: { ...headers, 'Tidemark-Session': token },
+      });
+      expect(answer.headers.get('Tidemark-Session')).toBe(token);
+    }
+  });
+
+  it.each(['forged', `t1.0.0-1-999999.${'A'.repeat(22)}`, 'x'.repeat(TOKEN_CHARS_MAX + 1)])(
+    '[TK10] refuses a forged token before it makes anyone do anything, and gives one to go on with: %#',
+    async (token) => {
+      for (const body of [READ, WRITE]) {
+        const answer = await deployment.query(body, { 'Tidemark-Session': token, 'Tidemark-User': 'ada' });
+        expect(await problemOf(answer)).toMatchObject({ status: 400, code: 'token-invalid' });
+        expect(seenIn(answer)).toBe('');
+      }
+      expect([...deployment.follower.calls, ...deployment.leader.calls]).toEqual([]);
+      expect(deployment.sessionOf('ada').positions.size).toBe(0);
+    },
+  );
+
+  it('[TK3] of another database is refused', async () => {
+    const other = await new FakeDeployment().withDatabase();
+    const token = await tokenAt(other, 1);
+    const answer = await deployment.query(READ, { 'Tidemark-Session': token });
+    expect(await problemOf(answer)).toMatchObject({ status: 400, code: 'token-invalid' });
+  });
+});
+
+describe("a user's devices", () => {
+  const ADA = { 'Tidemark-User': 'ada' };
+
+  it('[US1] find a write on any device, from the moment it is acknowledged', async () => {
+    deployment.leader.onExecute = () => done(42);
+    await deployment.query(WRITE, ADA);
+    expect(deployment.sessionOf('ada').positions.get(0)).toEqual(at(42));
+    deployment.follower.onRead = ({ need }) => done(need?.lsn ?? 7);
+    expect(seenIn(await deployment.query(READ, ADA))).toBe('0-1-42');
+    expect(deployment.follower.calls).toMatchObject([{ need: null }, { need: at(42) }]);
+  });
+
+  it('[US1] wait for nothing where the nearest replica has it all', async () => {
+    deployment.sessionOf('ada').positions.set(0, at(42));
+    deployment.follower.onRead = () => done(42);
+    await deployment.query(READ, ADA);
+    expect(deployment.follower.calls).toHaveLength(1);
+  });
+
+  it('[US1] are not told of an error that only an old replica gives', async () => {
+    deployment.sessionOf('ada').positions.set(0, at(42));
+    deployment.follower.onRead = ({ need }) =>
+      need === null ? failed({ code: 'sql-error', detail: 'no such table: t' }, 3) : done(42);
+    expect((await deployment.query(READ, ADA)).status).toBe(200);
+  });
+
+  it('[US1] share nothing with other users, nor with an eventual read', async () => {
+    deployment.sessionOf('ada').positions.set(0, at(42));
+    deployment.follower.onRead = () => done(7);
+    await deployment.query(READ, { 'Tidemark-User': 'bob' });
+    await deployment.query(READ, { ...ADA, 'Tidemark-Consistency': 'eventual' });
+    expect(deployment.follower.calls).toHaveLength(2);
+  });
+
+  it('[US2] are not told of a write that they could then not find', async () => {
+    deployment.leader.onExecute = () => done(42);
+    deployment.sessionOf('ada').isDown = true;
+    const answer = await deployment.query(WRITE, ADA);
+    expect(await problemOf(answer)).toMatchObject({ status: 504, code: 'outcome-unknown' });
+  });
+
+  it('[US3] read at the leader where it cannot be known what they have seen', async () => {
+    deployment.sessionOf('ada').isDown = true;
+    deployment.follower.onRead = () => done(7);
+    deployment.leader.onExecute = () => done(42);
+    expect(seenIn(await deployment.query(READ, ADA))).toBe('0-1-42');
+  });
+});

@@ -1,0 +1,32 @@
+import { sha256 } from '@noble/hashes/sha2.js';
+import { utf8ToBytes } from '@noble/hashes/utils.js';
+import type { MiddlewareHandler } from 'hono';
+
+import { refuse } from '../shared/failure.ts';
+import type { Edge } from './env.ts';
+import { secretsOf } from './secrets.ts';
+
+const BEARER = /^Bearer +([^ ]+) *$/i;
+
+/** Lets the admin key through. Everything behind it may be asked by nobody else. */
+export const authenticate: MiddlewareHandler<Edge> = async (c, next) => {
+  const { adminKeyHash } = secretsOf(c.env);
+  const key = BEARER.exec(c.req.raw.headers.get('authorization') ?? '')?.[1];
+  if (key === undefined) unauthorized('There is no key');
+  // Hashes have one length and show nothing of the key, so the comparison tells a guesser nothing.
+  if (!isEqual(sha256(utf8ToBytes(key)), adminKeyHash)) unauthorized('The key is wrong');
+  await next();
+};
+
+function unauthorized(what: string): never {
+  refuse({
+    code: 'unauthorized',
+    detail: `${what}. Send the header \`Authorization: Bearer KEY\` with the admin key.`,
+  });
+}
+
+function isEqual(a: Uint8Array, b: Uint8Array): boolean {
+  let different = a.length ^ b.length;
+  for (const [i, byte] of a.entries()) different |= byte ^ (b[i] ?? 0);
+  return different === 0;
+}

@@ -1,0 +1,99 @@
+import { refuse } from '../shared/failure.ts';
+import { parseSettingsBody, type SettingsBody } from '../shared/protocol/bodies.ts';
+import type { CreateReply, DatabaseRecord } from '../shared/protocol/messages.ts';
+import type { Settings } from '../shared/protocol/settings.ts';
+import { readBody } from './body.ts';
+import type { EdgeContext } from './env.ts';
+import { orUnavailable } from './failure.ts';
+import { supportedDurability } from './options.ts';
+import { nearestRegion, placeOf } from './placement.ts';
+import { databaseName, databaseNotFound, forgetRecord, lookUp } from './records.ts';
+
+/** The one object that lists the databases. */
+const CATALOG_NAME = 'catalog';
+
+export async function putDatabase(c: EdgeContext): Promise<Response> {
+  const database = databaseName(c);
+  const place = placeOf(c.env, c.req.raw);
+  const given = parseSettingsBody((await readBody(c.req.raw)).text);
+  const settings = settingsFrom(given, () => nearestRegion(place, given.followers ?? []));
+  c.set('mayHaveApplied', true);
+  const directory = c.env.DIRECTORY.getByName(database, { locationHint: settings.leader });
+  const reply = await directory.create(database, settings);
+  c.get('session').begin(reply.record);
+  if (!isAsGiven(reply, given, settings)) return databaseExists(reply.record);
+  // After the database, and again when it existed: a try that stopped in between is made whole by the next.
+  await c.env.CATALOG.getByName(CATALOG_NAME).add(database);
+  forgetRecord(database);
+  return c.json(describeDatabase(reply.record), reply.kind === 'created' ? 201 : 200);
+}
+
+export async function getDatabase(c: EdgeContext): Promise<Response> {
+  const record = await lookUp(c, databaseName(c));
+  c.get('session').open(record);
+  return c.json(describeDatabase(record));
+}
+
+export async function listDatabases(c: EdgeContext): Promise<Response> {
+  const names = await orUnavailable(c, c.env.CATALOG.getByName(CATALOG_NAME).list());
+  return c.json({ databases: names.map((database) => ({ database })) });
+}
+
+export async function deleteDatabase(c: EdgeContext): Promise<Response> {
+  const database = databaseName(c);
+  c.set('mayHaveApplied', true);
+  const wasThere = await c.env.DIRECTORY.getByName(database).erase();
+  // Also when it was not there: the try that erased it may have stopped here.
+  await c.env.CATALOG.getByName(CATALOG_NAME).remove(database);
+  forgetRecord(database);
+  return wasThere ? c.body(null, 204) : databaseNotFound(database);
+}
+
+/** @throws Refusal `invalid-request` */
+function settingsFrom(given: SettingsBody, defaultLeader: () => Settings['leader']): Settings {
+  const { partitions = 1, followers = [] } = given;
+  const durability = supportedDurability('durability', given.durability ?? 'async');
+  if (partitions !== 1) invalid('partitions must be 1: more are not supported yet');
+  if (new Set(followers).size !== followers.length) invalid('followers must be different regions');
+  const leader = given.leader ?? defaultLeader();
+  if (followers.includes(leader)) invalid(`followers must not have the leader's region ${leader} among them`);
+  return { leader, followers, partitions, durability };
+}
+
+/** A leader that the caller left open may be anywhere: else the same request from another place would be refused. */
+function isAsGiven({ kind, record }: CreateReply, given: SettingsBody, settings: Settings): boolean {
+  if (kind !== 'differs') return true;
+  if (given.leader !== undefined) return false;
+  const { followers, partitions, durability } = record.settings;
+  const isSameSet =
+    followers.length === settings.followers.length &&
+    followers.every((region) => settings.followers.includes(region));
+  return isSameSet && partitions === settings.partitions && durability === settings.durability;
+}
+
+function databaseExists({ database, settings }: DatabaseRecord): never {
+  refuse({
+    code: 'database-exists',
+    detail:
+      `The database ${database} exists with other settings: ${JSON.stringify(settings)}. ` +
+      'Use it as it is, choose another name, or delete it first.',
+  });
+}
+
+/** As the contract has it: the settings, and who leads and follows in each partition. */
+function describeDatabase({ database, settings, partitions }: DatabaseRecord) {
+  return {
+    database,
+    settings,
+    partitions: partitions.map(({ partition, epoch, leader, followers }) => ({
+      partition,
+      epoch,
+      leader: leader.region,
+      followers: followers.map(({ region }) => region),
+    })),
+  };
+}
+
+function invalid(what: string): never {
+  return refuse({ code: 'invalid-request', detail: `${what}.` });
+}

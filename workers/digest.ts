@@ -1,0 +1,36 @@
+import { refuse } from '../shared/failure.ts';
+import type { Leadership, ReplicaRef } from '../shared/protocol/assignment.ts';
+import type { DatabaseRecord } from '../shared/protocol/messages.ts';
+import { isRegion, REGIONS } from '../shared/regions.ts';
+import type { EdgeContext } from './env.ts';
+import { orUnavailable, unavailable } from './failure.ts';
+import { databaseName, lookUp } from './records.ts';
+
+/** One replica's schema and rows as a hash: two replicas at one position must give the same. */
+export async function getDigest(c: EdgeContext): Promise<Response> {
+  const record = await lookUp(c, databaseName(c));
+  c.get('session').open(record);
+  const leadership = partitionOf(record, c.req.query('partition') ?? '0');
+  const { name, region } = replicaIn(leadership, c.req.query('region'));
+  const reply = await orUnavailable(c, c.env.REPLICA.getByName(name, { locationHint: region }).digest());
+  if (reply.kind !== 'digest') return refuse(unavailable());
+  return c.json({ position: reply.position, sha256: reply.sha256 });
+}
+
+function partitionOf({ database, partitions }: DatabaseRecord, given: string): Leadership {
+  if (!/^\d{1,4}$/.test(given))
+    refuse({ code: 'invalid-request', detail: 'partition must be a whole number from 0.' });
+  const leadership = partitions.find(({ partition }) => partition === Number(given));
+  return (
+    leadership ?? refuse({ code: 'not-found', detail: `The database ${database} has no partition ${given}.` })
+  );
+}
+
+/** The leader where no region is asked for. */
+function replicaIn({ leader, followers }: Leadership, region: string | undefined): ReplicaRef {
+  if (region === undefined) return leader;
+  if (!isRegion(region))
+    refuse({ code: 'invalid-request', detail: `region must be one of ${REGIONS.join(', ')}.` });
+  const replica = [leader, ...followers].find((ref) => ref.region === region);
+  return replica ?? refuse({ code: 'not-found', detail: `The database has no replica in ${region}.` });
+}

@@ -1,0 +1,51 @@
+import { refuse } from '../shared/failure.ts';
+import { Lru } from '../shared/lru.ts';
+import type { DatabaseRecord } from '../shared/protocol/messages.ts';
+import type { EdgeContext } from './env.ts';
+import { orUnavailable } from './failure.ts';
+
+const RECORDS_KEPT_MAX = 1000;
+
+const DATABASE_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
+
+/**
+ * What the directories said, for as long as the isolate lives. A record may be stale: a replica that is not
+ * what the record says it is answers so, and the record is then forgotten. That a database does not exist
+ * is never kept, because nobody would contradict it.
+ */
+const records = new Lru<string, DatabaseRecord>(RECORDS_KEPT_MAX);
+
+/** The name in the path. @throws Refusal `invalid-request` */
+export function databaseName(c: EdgeContext): string {
+  const name = c.req.param('database') ?? '';
+  if (DATABASE_NAME.test(name)) return name;
+  return refuse({
+    code: 'invalid-request',
+    detail:
+      'A database name has 1 to 63 lower-case letters, digits and hyphens, and does not start with a hyphen.',
+  });
+}
+
+/** @throws Refusal `database-not-found`, `unavailable` */
+export async function recordOf(c: EdgeContext, database: string): Promise<DatabaseRecord> {
+  return records.get(database) ?? lookUp(c, database);
+}
+
+/** As `recordOf`, from the directory itself. */
+export async function lookUp(c: EdgeContext, database: string): Promise<DatabaseRecord> {
+  const record = await orUnavailable(c, c.env.DIRECTORY.getByName(database).lookup());
+  if (record === null) return databaseNotFound(database);
+  records.set(database, record);
+  return record;
+}
+
+export function forgetRecord(database: string): void {
+  records.delete(database);
+}
+
+export function databaseNotFound(database: string): never {
+  return refuse({
+    code: 'database-not-found',
+    detail: `There is no database ${database}. Create it with PUT /v1/databases/${database}.`,
+  });
+}

@@ -1,0 +1,35 @@
+import { Hono } from 'hono';
+
+import { everyAnswer, preflight } from './answer.ts';
+import { authenticate } from './auth.ts';
+import { deleteDatabase, getDatabase, listDatabases, putDatabase } from './databases.ts';
+import { getDigest } from './digest.ts';
+import type { Edge } from './env.ts';
+import { answerError, answerNotFound } from './failure.ts';
+import { getHealth } from './health.ts';
+import { describe, openApi } from './openapi.ts';
+import { problemPage } from './problem-pages.ts';
+import { query } from './query.ts';
+import { getReplication } from './replication.ts';
+
+export const router = new Hono<Edge>();
+
+router.onError(answerError);
+router.notFound(answerNotFound);
+router.use(everyAnswer);
+
+// For everybody.
+router.options('*', preflight);
+router.get('/healthz', describe.health, getHealth);
+router.get('/openapi.json', openApi(router));
+router.get('/problems/:code', describe.problemPage, problemPage);
+
+// For the holder of the admin key.
+router.use(authenticate);
+router.get('/v1/databases', describe.listDatabases, listDatabases);
+router.put('/v1/databases/:database', describe.putDatabase, putDatabase);
+router.get('/v1/databases/:database', describe.getDatabase, getDatabase);
+router.delete('/v1/databases/:database', describe.deleteDatabase, deleteDatabase);
+router.post('/v1/databases/:database/query', describe.query, query);
+router.get('/v1/databases/:database/replication', describe.replication, getReplication);
+router.get('/v1/databases/:database/digest', describe.digest, getDigest);

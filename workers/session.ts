@@ -1,0 +1,74 @@
+import { Refusal } from '../shared/failure.ts';
+import { TOKEN_CHARS_MAX } from '../shared/limits.ts';
+import type { Position } from '../shared/position.ts';
+import type { DatabaseRecord } from '../shared/protocol/messages.ts';
+import {
+  moveForward,
+  NOTHING_SEEN,
+  type Seen,
+  type TokenKeys,
+  type TokenScope,
+} from '../shared/session/token.ts';
+import type { Env } from './env.ts';
+import { secretsOf } from './secrets.ts';
+
+/**
+ * The token of one request, from the one that came in to the one that goes out. It only moves forward, and
+ * it is the same object that answers and errors take the outgoing token from, so none of them can forget it.
+ */
+export class RequestSession {
+  readonly #env: Env;
+  readonly #incoming: string | null;
+  #opened: { readonly scope: TokenScope; readonly keys: TokenKeys } | null = null;
+  #seen: Seen = NOTHING_SEEN;
+  /** Whether `#incoming` no longer says what `#seen` says. */
+  #hasMoved = true;
+
+  constructor(env: Env, incoming: string | null) {
+    this.#env = env;
+    this.#incoming = incoming;
+  }
+
+  /**
+   * Ties the session to a database and checks the token that came, before anything uses it. From here on
+   * every answer carries a token of this database, also where the one that came is refused.
+   * @throws Refusal `token-invalid`
+   */
+  open({ database, incarnation }: DatabaseRecord): void {
+    const scope = { database, incarnation };
+    const keys = secretsOf(this.#env).tokenKeys;
+    this.#opened = { scope, keys };
+    this.#seen = NOTHING_SEEN;
+    this.#hasMoved = true;
+    if (this.#incoming === null) return;
+    this.#seen = keys.verify(this.#incoming, scope);
+    this.#hasMoved = !keys.isCurrent(this.#incoming);
+  }
+
+  /** As `open`, for a database that was just made: a token of one that had its name before is left behind. */
+  begin(record: DatabaseRecord): void {
+    try {
+      this.open(record);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+    }
+  }
+
+  /** The position that a read of `partition` must have reached; null where nothing was seen of it. */
+  need(partition: number): Position | null {
+    return this.#seen.get(partition) ?? null;
+  }
+
+  moveForward(partition: number, position: Position): void {
+    const seen = moveForward(this.#seen, partition, position);
+    this.#hasMoved ||= seen !== this.#seen;
+    this.#seen = seen;
+  }
+
+  /** The token to send: of the database where one is known, else the one that came. */
+  outgoing(): string | null {
+    if (this.#opened !== null && this.#hasMoved)
+      return this.#opened.keys.sign(this.#opened.scope, this.#seen);
+    return this.#incoming !== null && this.#incoming.length <= TOKEN_CHARS_MAX ? this.#incoming : null;
+  }
+}
