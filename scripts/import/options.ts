@@ -1,6 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { isRegion, type Region } from '../../shared/regions.ts';
+import { knownAdminKey } from '../admin-key.ts';
 import type { NewDatabase, Target } from './server.ts';
 import { Stopped } from './stopped.ts';
 
@@ -70,7 +71,7 @@ export function readOptions(
     format,
     target: {
       url,
-      key: values.key ?? environment['TIDEMARK_ADMIN_KEY'] ?? localKey(),
+      key: values.key ?? requiredKey(url, environment),
       database: values.database,
     },
     settings: {
@@ -117,13 +118,10 @@ function region(text: string): Region {
   return text;
 }
 
-/** The key that `npm start` made. */
-function localKey(): string {
-  const text = existsSync('.dev.vars') ? readFileSync('.dev.vars', 'utf8') : '';
-  const key = /^\s*TIDEMARK_ADMIN_KEY\s*=\s*"?([^"\r\n]*)"?\s*$/m.exec(text)?.[1];
-  if (key === undefined || key === '')
-    throw new Stopped(
-      'There is no admin key: give --key or TIDEMARK_ADMIN_KEY, or start the local server once.',
-    );
-  return key;
+/** The key kept for the local server goes to the local server only: another one must not learn it. */
+function requiredKey(url: string, environment: Readonly<Record<string, string | undefined>>): string {
+  const isLocal = ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(url).hostname);
+  const key = isLocal ? knownAdminKey() : (environment['TIDEMARK_ADMIN_KEY'] ?? null);
+  if (key !== null && key !== '') return key;
+  throw new Stopped('There is no admin key: give --key or TIDEMARK_ADMIN_KEY, or start the local server once.');
 }

@@ -65,20 +65,23 @@ interface Table {
   readonly name: string;
   readonly sql: string;
   readonly virtual: boolean;
+  /** Rows have a rowid, which is kept in order: two rows may be told apart by nothing else. */
+  readonly hasRowid: boolean;
 }
 
 function tablesOf(database: DatabaseSync): Table[] {
   const rows = query(
     database,
     `
-    SELECT s.name, s.sql, l.type = 'virtual' FROM sqlite_schema AS s
+    SELECT s.name, s.sql, l.type = 'virtual', l.wr = 0 FROM sqlite_schema AS s
     JOIN pragma_table_list AS l ON l.schema = 'main' AND l.name = s.name
     WHERE s.type = 'table' AND l.type IN ('table', 'virtual') AND s.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY s.rowid`,
   );
-  return [...rows].map(([name, sql, virtual]) => ({
+  return [...rows].map(([name, sql, virtual, hasRowid]) => ({
     name: String(name),
     sql: String(sql),
     virtual: virtual === 1n,
+    hasRowid: hasRowid === 1n,
   }));
 }
 
@@ -123,7 +126,8 @@ function* rowsOf(database: DatabaseSync, table: Table): Generator<NewItem> {
   const names = [...(table.virtual ? ['rowid'] : []), ...columns.map(quoted)].join(', ');
   const head = `INSERT INTO ${quoted(table.name)} (${names}) VALUES`;
   let row = 0;
-  for (const values of query(database, `SELECT ${names} FROM ${quoted(table.name)}`)) {
+  const order = table.hasRowid ? ' ORDER BY _rowid_' : '';
+  for (const values of query(database, `SELECT ${names} FROM ${quoted(table.name)}${order}`)) {
     const { tuple, params } = rowParams(values);
     yield { where: `table ${table.name}, row ${++row}`, kind: 'row', sql: { head, tuple, tail: '' }, params };
   }

@@ -79,7 +79,7 @@ function afterCommonTable(sql: string, tokens: readonly Token[], start: number):
 }
 
 /** The index after the bracket that closes the one at `open`. */
-export function afterGroup(sql: string, tokens: readonly Token[], open: number): number {
+function afterGroup(sql: string, tokens: readonly Token[], open: number): number {
   if (!isSymbol(tokens[open], '(')) refuseSyntax(sql, tokens[open]);
   let depth = 0;
   for (let at = open; at < tokens.length; at += 1) {

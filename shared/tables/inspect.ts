@@ -86,10 +86,7 @@ export class Inspector {
   }
 
   #checkStep(step: Step, parsed: ParsedStatement): void {
-    if (
-      ENDING.has(step.opcode) ||
-      (FAILING.has(step.opcode) && step.p1 !== 0 && step.p2 === ON_ERROR_ROLLBACK)
-    ) {
+    if (endsTransaction(step)) {
       refuse({
         code: 'sql-not-allowed',
         detail: 'the statement would end the transaction it runs in; use ABORT in place of ROLLBACK',
@@ -119,6 +116,11 @@ export class Inspector {
   }
 }
 
+function endsTransaction({ opcode, p1, p2, p3 }: Step): boolean {
+  if (opcode === 'JournalMode' && p3 === ASKS_FOR_MODE) return false;
+  return ENDING.has(opcode) || (FAILING.has(opcode) && p1 !== 0 && p2 === ON_ERROR_ROLLBACK);
+}
+
 const READS: Verdict = { writes: false };
 const SCHEMA_ROOT = 1;
 const ON_ERROR_ROLLBACK = 1;
@@ -132,6 +134,8 @@ const ENDING: ReadonlySet<string> = new Set([
   'Checkpoint',
   'IncrVacuum',
 ]);
+/** As SQLite writes a statement that finds nothing to do, such as DROP TABLE IF EXISTS: it asks for the mode, and sets none. */
+const ASKS_FOR_MODE = -1;
 const FAILING: ReadonlySet<string> = new Set(['Halt', 'HaltIfNull']);
 
 /** A schema statement reads and writes SQLite's schema table as a matter of course. */

@@ -106,7 +106,8 @@ describe('query body', () => {
 
   it('[QB4] bounds statements and params, and says the bound', () => {
     const params = (count: number) => JSON.stringify({ sql: 'A', params: Array(count).fill(1) });
-    const statements = (count: number) => JSON.stringify({ statements: Array.from({ length: count }, () => ({ sql: 'A' })) });
+    const statements = (count: number) =>
+      JSON.stringify({ statements: Array.from({ length: count }, () => ({ sql: 'A' })) });
     expect(parseQueryBody(params(PARAMS_MAX))[0]?.params).toHaveLength(PARAMS_MAX);
     expect(refusalOf(() => parseQueryBody(params(PARAMS_MAX + 1)))).toMatchObject({
       code: 'too-large',

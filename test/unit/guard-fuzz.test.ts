@@ -60,7 +60,9 @@ function forbidden(sql: NodeSql, text: string, isSchema: boolean): string[] {
       !HARMLESS.has(action) &&
       [first, second].some((name) => /^_(tidemark|cf)_/i.test(name ?? '') && name !== '_tidemark_schema');
     const readsSchema =
-      !isSchema && action === constants.SQLITE_READ && /^sqlite_(temp_)?(master|schema)$/i.test(first ?? '');
+      !isSchema &&
+      action === constants.SQLITE_READ &&
+      /^(sqlite_master|sqlite_schema|sqlite_temp_master|sqlite_temp_schema)$/i.test(first ?? '');
     if (ENDING.has(action) || (!isTidemarks && (isReserved || readsSchema)))
       found.push(`${action} ${first} ${second}`);
     return constants.SQLITE_OK;

@@ -15,7 +15,7 @@ import type {
 } from '../../shared/protocol/messages.ts';
 import type { Settings } from '../../shared/protocol/settings.ts';
 
-export const ADMIN_KEY = 'test-admin-key';
+const ADMIN_KEY = 'test-admin-key';
 
 export function at(lsn: number, epoch = 1): Position {
   return { epoch: toEpoch(epoch), lsn: toLsn(lsn) };

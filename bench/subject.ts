@@ -1,0 +1,95 @@
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { CREATE_TABLE, type Shape } from './bodies.ts';
+import type { Load, LoadResult } from './load.ts';
+import { ADMIN_KEY } from './systems.ts';
+
+const CONNECTIONS = 32;
+
+/** One thing that is measured: an address that takes the requests, and what has been written to it so far. */
+export class Subject {
+  readonly name: string;
+  readonly url: URL;
+  readonly path: string;
+  readonly #headers: string;
+  nextId = 1;
+  /** The token of the last write. */
+  token: string | null = null;
+
+  constructor(name: string, url: URL, database: string) {
+    this.name = name;
+    this.url = url;
+    this.path = `/v1/databases/${database}/query`;
+    this.#headers = `authorization: Bearer ${ADMIN_KEY}\r\n`;
+  }
+
+  headers(region: string | null): string {
+    const token = this.token === null ? '' : `tidemark-session: ${this.token}\r\n`;
+    return `${this.#headers}${region === null ? '' : `tidemark-region: ${region}\r\n${token}`}`;
+  }
+
+  /** Makes the database, where it is Tidemark's, and the table. */
+  async prepare(followers: readonly string[] | null): Promise<void> {
+    if (followers !== null)
+      await this.#call('PUT', this.path.replace('/query', ''), { leader: 'weur', followers });
+    await this.query({ sql: CREATE_TABLE });
+  }
+
+  async query(body: unknown): Promise<unknown> {
+    return this.#call('POST', this.path, body);
+  }
+
+  async get(path: string): Promise<unknown> {
+    return this.#call('GET', path, null);
+  }
+
+  async #call(method: string, path: string, body: unknown): Promise<unknown> {
+    const response = await fetch(new URL(path, this.url), {
+      method,
+      headers: { authorization: `Bearer ${ADMIN_KEY}`, 'content-type': 'application/json' },
+      body: body === null ? null : JSON.stringify(body),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${this.name}: ${method} ${path} answered ${response.status} ${text}`);
+    return text === '' ? null : JSON.parse(text);
+  }
+}
+
+/** The load's own thread, so that timing in this one does not wait for it. */
+export class LoadThread {
+  readonly #thread = new Worker(join(import.meta.dirname, 'load.ts'));
+
+  async run(
+    subject: Subject,
+    shape: Shape,
+    more: Partial<Load> & Pick<Load, 'milliseconds'>,
+  ): Promise<LoadResult> {
+    const load: Load = {
+      url: subject.url.href,
+      path: subject.path,
+      headers: subject.headers(null),
+      connections: CONNECTIONS,
+      shape,
+      nextId: subject.nextId,
+      rate: null,
+      requestsMax: null,
+      ...more,
+    };
+    this.#thread.postMessage(load);
+    // A thread that threw rejects this too.
+    const [result] = (await once(this.#thread, 'message')) as [LoadResult];
+    if (result.failure !== null) throw new Error(`${subject.name}, ${shape}: ${result.failure}`);
+    if (shape === 'read' && subject.token !== null && result.followerPart < 1)
+      throw new Error(
+        `${subject.name}: ${Math.round((1 - result.followerPart) * 100)} % of the reads were not answered by the follower`,
+      );
+    subject.nextId = result.nextId;
+    if (shape !== 'read') subject.token = result.token ?? subject.token;
+    return result;
+  }
+
+  async close(): Promise<void> {
+    await this.#thread.terminate();
+  }
+}
