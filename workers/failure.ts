@@ -3,7 +3,7 @@ import type { EdgeContext } from './env.ts';
 import { PROBLEMS } from './problems.ts';
 
 /** A failure as problem+json (RFC 9457). */
-export function problem(c: EdgeContext, { code, detail, ...fields }: Failure): Response {
+function problem(c: EdgeContext, { code, detail, ...fields }: Failure): Response {
   const { status, title, headers } = PROBLEMS[code];
   const body = JSON.stringify({ type: `/problems/${code}`, title, status, detail, code, ...fields });
   return c.body(body, status, { ...headers, 'Content-Type': 'application/problem+json' });

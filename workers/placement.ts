@@ -70,10 +70,7 @@ function placeOnGlobe({ latitude, longitude, continent }: CallerGeography = {}):
 }
 
 /** The first of `regions` that no other of them is nearer than. */
-export function nearestOf<T extends { readonly region: Region }>(
-  place: Place,
-  choices: readonly [T, ...T[]],
-): T {
+function nearestOf<T extends { readonly region: Region }>(place: Place, choices: readonly [T, ...T[]]): T {
   let [best] = choices;
   let bestNearness = nearness(place, best.region);
   for (const choice of choices) {

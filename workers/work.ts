@@ -8,7 +8,6 @@ import {
   type RequestId,
   type Route,
 } from '../shared/protocol/messages.ts';
-import type { Statement } from '../shared/tables/values.ts';
 import { within } from './deadline.ts';
 import type { EdgeContext } from './env.ts';
 import type { QueryOptions } from './options.ts';
@@ -19,7 +18,7 @@ export interface Work {
   readonly c: EdgeContext;
   readonly options: QueryOptions;
   readonly place: Place;
-  readonly statements: readonly Statement[];
+  readonly statements: ExecuteRequest['statements'];
   readonly isRead: boolean;
   /** From the Idempotency-Key; of use to writes only. */
   readonly request: RequestId | null;

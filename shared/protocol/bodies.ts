@@ -19,7 +19,7 @@ const Base64Param = v.strictObject({ base64: v.string() });
 const IntegerParam = v.strictObject({ integer: v.pipe(v.string(), v.regex(/^-?\d{1,19}$/)) });
 const RealParam = v.strictObject({ real: v.number() });
 
-export const ParamSchema = v.pipe(
+const ParamSchema = v.pipe(
   v.union([v.string(), v.number(), v.boolean(), v.null(), Base64Param, IntegerParam, RealParam], PARAM_FORMS),
   v.description(
     'A number without fraction or exponent binds as INTEGER, any other as REAL; a boolean as 0 or 1; base64 as BLOB. ' +
@@ -30,7 +30,7 @@ export const ParamSchema = v.pipe(
 
 type Param = v.InferOutput<typeof ParamSchema>;
 
-export const StatementSchema = v.strictObject({
+const StatementSchema = v.strictObject({
   sql: v.string('must be a string'),
   params: v.optional(v.array(ParamSchema, 'must be an array')),
 });

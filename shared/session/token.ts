@@ -34,6 +34,7 @@ const MAC_CHARS = 22;
 /** Databases whose keys are kept ready. */
 const SCOPES_KEPT_MAX = 1000;
 const KEY_ID = /^[A-Za-z0-9_-]{1,16}$/;
+const PAYLOAD = /^[\d_-]*$/;
 const PAYLOAD_PART = /^(\d{1,10})-(\d{1,16})-(\d{1,16})$/;
 
 const PART_CHARS_MAX = '_'.length + 10 + '-'.length + 16 + '-'.length + 16;
@@ -78,7 +79,7 @@ class ScopedKey {
   macOf(payload: string): string {
     if (this.#last.mac !== '' && this.#last.payload === payload) return this.#last.mac;
     this.#ready._cloneInto(this.#scratch);
-    const full = this.#scratch.update(utf8ToBytes(payload)).digest();
+    const full = this.#scratch.update(bytesOf(payload)).digest();
     this.#last = { payload, mac: base64urlnopad.encode(full.subarray(0, MAC_BYTES)) };
     return this.#last.mac;
   }
@@ -140,6 +141,7 @@ export class TokenKeys {
     const [format = '', id = '', payload, mac, ...rest] = token.split('.', 5);
     if (payload === undefined || mac === undefined || rest.length > 0) invalid('it is not a token');
     if (format !== FORMAT) invalid('it is of a format that this deployment does not know');
+    if (!PAYLOAD.test(payload)) invalid('it is not a token');
     const key = this.#byId.get(id);
     if (key === undefined) invalid('its key is not one that this deployment has now');
     if (!equalInConstantTime(mac, key.for(scope).macOf(payload)))
@@ -160,6 +162,13 @@ function invalid(why: string): never {
     code: 'token-invalid',
     detail: `The Tidemark-Session header cannot be used: ${why}. Go on with the token of this answer, or without one.`,
   });
+}
+
+/** Of a payload, which is ASCII. Encoders of all of Unicode cost more than the hash. */
+function bytesOf(payload: string): Uint8Array {
+  const bytes = new Uint8Array(payload.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = payload.charCodeAt(i);
+  return bytes;
 }
 
 function writePayload(seen: Seen): string {
