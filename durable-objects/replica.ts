@@ -167,6 +167,8 @@ export class Replica extends DurableObject<ObjectsEnv> implements ReplicaRpc {
         return this.#answer(effect.call, effect.reply);
       case 'send':
         return void this.#send(effect.to, effect.batch);
+      case 'timer':
+        return this.#wakeAt(effect.at, () => this.#ifLeader({ kind: 'timer', now: Date.now() }));
       case 'alarm':
         return void this.#sql.setAlarm(effect.at);
     }
@@ -181,7 +183,7 @@ export class Replica extends DurableObject<ObjectsEnv> implements ReplicaRpc {
       case 'pull':
         return void this.#pull(effect.request);
       case 'timer':
-        setTimeout(() => this.#ifFollower({ kind: 'timer', now: Date.now() }), Math.max(0, effect.at - Date.now()));
+        return this.#wakeAt(effect.at, () => this.#ifFollower({ kind: 'timer', now: Date.now() }));
     }
   }
 
@@ -204,6 +206,10 @@ export class Replica extends DurableObject<ObjectsEnv> implements ReplicaRpc {
     } catch {
       this.#ifFollower({ kind: 'pull-failed', now: Date.now() });
     }
+  }
+
+  #wakeAt(at: number, wake: () => void): void {
+    setTimeout(wake, Math.max(0, at - Date.now()));
   }
 
   /** The role may have gone while a message was on its way. */

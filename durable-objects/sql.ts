@@ -113,6 +113,16 @@ class StorageCursor implements SqlCursor {
     }
   }
 
+  toArray(): SqlRow[] {
+    this.#finished = true;
+    try {
+      const rows = [...this.#cursor.raw()];
+      return rows.some((row) => row.some(isBuffer)) ? rows.map((row) => row.map(fromCell)) : (rows as SqlRow[]);
+    } catch (error) {
+      throw translated(error);
+    }
+  }
+
   /** Reads what is left of a statement that wrote. A query may stay unread, and could have no end. */
   finish(): void {
     if (this.#finished) return;

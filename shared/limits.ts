@@ -6,6 +6,8 @@ const MIB = 1024 * KIB;
 // What the platform sets.
 export const PLATFORM_ROW_BYTES_MAX = 2_000_000;
 export const PLATFORM_MESSAGE_BYTES_MAX = 32 * MIB;
+/** Columns of a table, of a result, or set by one statement. */
+export const PLATFORM_COLUMNS_MAX = 100;
 /** Arguments of one SQL function. */
 export const FUNCTION_ARGUMENTS_MAX = 32;
 
@@ -26,13 +28,18 @@ export const REQUEST_ID_KEPT_MS = 24 * 60 * 60 * 1000;
 // What the log holds.
 export const ENTRY_BYTES_MAX = 8 * MIB;
 /** A hash is stored at least every so many entries, so a restart recomputes no more than this. */
-export const HASHED_ENTRIES_EVERY = 256;
+export const HASHED_ENTRIES_EVERY = 1024;
 /** A segment's text is kept in parts of so many characters: at 3 bytes each, below the row limit. */
 export const SEGMENT_PART_CHARS = 600_000;
 
 // What a message between replicas holds. One entry larger than the bytes bound travels alone.
 export const BATCH_ENTRIES_MAX = 1000;
 export const BATCH_CHARS_MAX = 512 * KIB;
+/**
+ * A follower that was sent something is sent more only after this: a message costs it and the leader as much
+ * as dozens of rows in it, and against the way to another region it is little.
+ */
+export const GATHER_MS = 20;
 /** Entries that the leader keeps in memory for its followers, so that it need not read them back. */
 export const RECENT_CHARS_MAX = 2 * MIB;
 

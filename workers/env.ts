@@ -29,6 +29,8 @@ export interface Edge {
     readonly session: RequestSession;
     /** Whether something was sent that may have changed a database; says what an unexpected error means. */
     readonly mayHaveApplied: boolean;
+    /** Whether the answer was made with what every answer carries. */
+    readonly hasHeaders: boolean;
   };
 }
 

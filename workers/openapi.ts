@@ -1,4 +1,4 @@
-import type { Hono, MiddlewareHandler } from 'hono';
+import type { Handler, Hono, MiddlewareHandler } from 'hono';
 import { describeRoute, openAPIRouteHandler, resolver, type DescribeRouteOptions } from 'hono-openapi';
 
 import type { FailureCode } from '../shared/failure.ts';
@@ -95,22 +95,29 @@ const queryHeaders: ParameterList = [
   ),
 ];
 
-export const describe: Readonly<Record<Endpoint, MiddlewareHandler>> = {
-  health: describeRoute({
+type Described = <H extends Handler<Edge>>(handler: H) => H;
+
+/** Ties a description to its handler. As a middleware of its own it would run with every request, for nothing. */
+function documented(options: DescribeRouteOptions): Described {
+  return (handler) => Object.assign(handler, describeRoute(options));
+}
+
+export const describe: Readonly<Record<Endpoint, Described>> = {
+  health: documented({
     summary: 'Whether requests can be served',
     security: [],
     responses: { 200: ok('They can.', answers.HealthSchema), ...failures('not-configured') },
   }),
-  problemPage: describeRoute({
+  problemPage: documented({
     summary: 'What a problem means, for people',
     security: [],
     responses: { 200: { description: 'A page.', content: { 'text/html': {} } }, ...failures('not-found') },
   }),
-  listDatabases: describeRoute({
+  listDatabases: documented({
     summary: 'List the databases',
     responses: { 200: ok('In alphabetical order.', answers.DatabaseListSchema), ...failures(...ALWAYS) },
   }),
-  putDatabase: describeRoute({
+  putDatabase: documented({
     summary: 'Create a database',
     description: 'All settings are optional: a leader near the caller, no followers, one partition, async.',
     parameters: [databaseParameter],
@@ -121,12 +128,12 @@ export const describe: Readonly<Record<Endpoint, MiddlewareHandler>> = {
       ...failures(...ALWAYS, 'invalid-request', 'database-exists', 'too-large', 'outcome-unknown'),
     },
   }),
-  getDatabase: describeRoute({
+  getDatabase: documented({
     summary: 'The settings, and who leads and follows',
     parameters: [databaseParameter],
     responses: { 200: ok('As the directory has it.', answers.DatabaseSchema), ...failures(...ON_DATABASE) },
   }),
-  deleteDatabase: describeRoute({
+  deleteDatabase: documented({
     summary: 'Delete a database and all its storage',
     parameters: [databaseParameter],
     responses: {
@@ -134,7 +141,7 @@ export const describe: Readonly<Record<Endpoint, MiddlewareHandler>> = {
       ...failures(...ALWAYS, 'invalid-request', 'database-not-found', 'outcome-unknown'),
     },
   }),
-  query: describeRoute({
+  query: documented({
     summary: 'Run SQL',
     description: `One statement, or a list of them that is one transaction. The body has ${BODY_BYTES_MAX} bytes at most.`,
     parameters: [databaseParameter, ...queryHeaders],
@@ -154,12 +161,12 @@ export const describe: Readonly<Record<Endpoint, MiddlewareHandler>> = {
       ),
     },
   }),
-  replication: describeRoute({
+  replication: documented({
     summary: 'How far each follower is behind its leader',
     parameters: [databaseParameter],
     responses: { 200: ok('Per partition.', answers.ReplicationSchema), ...failures(...ON_DATABASE) },
   }),
-  digest: describeRoute({
+  digest: documented({
     summary: "The hash of one replica's schema and rows",
     parameters: [
       databaseParameter,

@@ -6,20 +6,21 @@ import type { Leadership } from '../shared/protocol/assignment.ts';
 import { parseQueryBody } from '../shared/protocol/bodies.ts';
 import { isRead } from '../shared/protocol/classify.ts';
 import type { DatabaseRecord, Misdirected, ReplicaAnswer, RequestId } from '../shared/protocol/messages.ts';
+import { answerJson } from './answer.ts';
 import { readBody } from './body.ts';
 import type { EdgeContext } from './env.ts';
 import { unavailable } from './failure.ts';
-import { readOptions, type QueryOptions } from './options.ts';
+import { readOptions } from './options.ts';
 import { placeOf } from './placement.ts';
 import { read } from './read.ts';
-import { databaseName, forgetRecord, lookUp, recordOf } from './records.ts';
+import { databaseName, forgetRecord, knownRecord, lookUp } from './records.ts';
 import type { Job, Work } from './work.ts';
 import { write } from './write.ts';
 
 /** Runs SQL: a read at the nearest replica that is fresh enough, anything else at the leader. */
 export async function query(c: EdgeContext): Promise<Response> {
   const database = databaseName(c);
-  const record = await recordOf(c, database);
+  const record = knownRecord(database) ?? (await lookUp(c, database));
   // The session first: from here on, whatever is wrong with the request, the answer carries a token.
   c.get('session').open(record);
   const work = await readWork(c);
@@ -38,14 +39,13 @@ async function readWork(c: EdgeContext): Promise<Work> {
     place,
     statements,
     isRead: isRead(statements),
-    request: await requestId(options, bytes),
+    request: options.idempotencyKey === null ? null : await requestId(options.idempotencyKey, bytes),
   };
 }
 
-async function requestId({ idempotencyKey }: QueryOptions, body: Uint8Array): Promise<RequestId | null> {
-  if (idempotencyKey === null) return null;
+async function requestId(id: string, body: Uint8Array): Promise<RequestId> {
   const hash = await crypto.subtle.digest('SHA-256', body);
-  return { id: idempotencyKey, fingerprint: base64urlnopad.encode(new Uint8Array(hash)) };
+  return { id, fingerprint: base64urlnopad.encode(new Uint8Array(hash)) };
 }
 
 /** A leader that says it is not one has applied nothing: the record was stale, so it is looked up again, once. */
@@ -81,7 +81,7 @@ function answer(c: EdgeContext, { leadership, answer: reply }: Served): Response
   if (position !== null) c.get('session').moveForward(leadership.partition, position);
   switch (reply.kind) {
     case 'done':
-      return c.body(reply.body, 200, { 'Content-Type': 'application/json' });
+      return answerJson(c, reply.body);
     case 'failed':
       return refuse(reply.failure);
     case 'behind':

@@ -19,7 +19,7 @@ interface Unreachable {
 const NOT_SERVED: ReplicaAnswer = { kind: 'failed', failure: unavailable(), position: null };
 
 /** Reads at the nearest replica, and where that cannot serve it, at the leader, once. */
-export async function read(job: Job): Promise<ReplicaAnswer> {
+export function read(job: Job): Promise<ReplicaAnswer> {
   const { consistency, user } = job.options;
   if (consistency === 'eventual') return readNearest({ ...job, need: null });
   if (user === null) return readNearest(job);
@@ -50,7 +50,7 @@ function hasReached(answer: ReplicaAnswer, need: Position): boolean {
   return !('position' in answer) || answer.position === null || isAtLeast(answer.position, need);
 }
 
-async function readNearest(job: Job): Promise<ReplicaAnswer> {
+function readNearest(job: Job): Promise<ReplicaAnswer> {
   const { options, place, leadership } = job;
   if (options.consistency === 'strong') return readAtLeader(job, { route: 'leader', waited_ms: 0 });
   const nearest = nearestReplica(place, leadership);

@@ -26,12 +26,12 @@ export function databaseName(c: EdgeContext): string {
   });
 }
 
-/** @throws Refusal `database-not-found`, `unavailable` */
-export async function recordOf(c: EdgeContext, database: string): Promise<DatabaseRecord> {
-  return records.get(database) ?? lookUp(c, database);
+/** What this isolate remembers of the database. */
+export function knownRecord(database: string): DatabaseRecord | undefined {
+  return records.get(database);
 }
 
-/** As `recordOf`, from the directory itself. */
+/** From the directory itself. @throws Refusal `database-not-found`, `unavailable` */
 export async function lookUp(c: EdgeContext, database: string): Promise<DatabaseRecord> {
   const record = await orUnavailable(c, c.env.DIRECTORY.getByName(database).lookup());
   if (record === null) return databaseNotFound(database);

@@ -20,16 +20,16 @@ router.use(everyAnswer);
 
 // For everybody.
 router.options('*', preflight);
-router.get('/healthz', describe.health, getHealth);
+router.get('/healthz', describe.health(getHealth));
 router.get('/openapi.json', openApi(router));
-router.get('/problems/:code', describe.problemPage, problemPage);
+router.get('/problems/:code', describe.problemPage(problemPage));
 
 // For the holder of the admin key.
 router.use(authenticate);
-router.get('/v1/databases', describe.listDatabases, listDatabases);
-router.put('/v1/databases/:database', describe.putDatabase, putDatabase);
-router.get('/v1/databases/:database', describe.getDatabase, getDatabase);
-router.delete('/v1/databases/:database', describe.deleteDatabase, deleteDatabase);
-router.post('/v1/databases/:database/query', describe.query, query);
-router.get('/v1/databases/:database/replication', describe.replication, getReplication);
-router.get('/v1/databases/:database/digest', describe.digest, getDigest);
+router.get('/v1/databases', describe.listDatabases(listDatabases));
+router.put('/v1/databases/:database', describe.putDatabase(putDatabase));
+router.get('/v1/databases/:database', describe.getDatabase(getDatabase));
+router.delete('/v1/databases/:database', describe.deleteDatabase(deleteDatabase));
+router.post('/v1/databases/:database/query', describe.query(query));
+router.get('/v1/databases/:database/replication', describe.replication(getReplication));
+router.get('/v1/databases/:database/digest', describe.digest(getDigest));

@@ -42,7 +42,7 @@ export interface Via {
 const LEADER_WAIT_MS = 30_000;
 
 /** Asks the leader, whatever the statements do. */
-export async function execute(
+export function execute(
   job: Job,
   { route, waited_ms }: Via,
   request: RequestId | null,

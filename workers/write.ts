@@ -28,11 +28,15 @@ async function executeOnce(job: Job, via: Via): Promise<ReplicaAnswer> {
   }
 }
 
-/** Only with a request id: without one, a second try could apply the write a second time. */
+/**
+ * Only with a request id: without one, a second try could apply the write a second time. A second try that is refused
+ * says nothing of the first, which may be on its way still and find other rows when it arrives.
+ */
 async function executeAgain(job: Job, via: Via): Promise<ReplicaAnswer> {
   if (job.request === null) return refuse(outcomeUnknown());
   try {
-    return await execute(job, via, job.request);
+    const answer = await execute(job, via, job.request);
+    return answer.kind === 'failed' ? refuse(outcomeUnknown()) : answer;
   } catch (error) {
     logUnexpected(job.c, error);
     return refuse(outcomeUnknown());

@@ -80,7 +80,7 @@ export class Follower {
     switch (event.kind) {
       case 'append': {
         const reply = this.#append(event.batch, event.now);
-        return [{ kind: 'appended', call: event.call, reply }, ...this.#wake(event.now), ...this.#pullIfTold(event.batch)];
+        return [{ kind: 'appended', call: event.call, reply }, ...this.#wake(event.now)];
       }
       case 'read':
         return this.#read(event);
@@ -122,7 +122,7 @@ export class Follower {
     if (entries.length === 0) return null;
     try {
       this.#sql.transaction(() => {
-        this.#applier.apply(linesOf(entries));
+        this.#applier.apply(entries.map(({ entry }) => entry.changes));
         for (const { entry } of entries) {
           if (entry.request === null) continue;
           keepRequest(this.#sql, entry.request, { lsn: entry.position.lsn, time: entry.time, in: 'log' });
@@ -173,11 +173,6 @@ export class Follower {
     return isThereMore ? [...answers, ...this.#pull()] : [...answers, ...this.#giveUp(() => true, now)];
   }
 
-  /** A message without entries that says the leader is further: its sender does not know where this follower is. */
-  #pullIfTold({ text, head }: Batch): FollowerEffect[] {
-    return text === null && head.lsn > this.applied.lsn && this.#isStranded === false ? this.#pull() : [];
-  }
-
   #pull(): FollowerEffect[] {
     if (this.#isPulling) return [];
     this.#isPulling = true;
@@ -215,8 +210,4 @@ export class Follower {
       return { kind: 'answer', call, answer: { kind: 'failed', failure: asRefusal(error).failure, position } };
     }
   }
-}
-
-function* linesOf(entries: readonly ReceivedEntry[]): Generator<string> {
-  for (const { entry } of entries) yield* entry.changes;
 }

@@ -1,4 +1,4 @@
-import { BATCH_CHARS_MAX, BATCH_ENTRIES_MAX, RETRY_MS_MAX, RETRY_MS_MIN, SEND_CHECK_MS } from '../limits.ts';
+import { BATCH_CHARS_MAX, BATCH_ENTRIES_MAX, GATHER_MS, RETRY_MS_MAX, RETRY_MS_MIN, SEND_CHECK_MS } from '../limits.ts';
 import type { Log } from '../log/log.ts';
 import { joinEntries } from '../log/entry.ts';
 import type { StoredEntry } from '../log/tail.ts';
@@ -22,37 +22,48 @@ interface Line {
   isSending: boolean;
   failures: number;
   notBefore: number;
+  /** When something was sent last, and where the log ended then. */
+  sentAt: number;
+  endWhenSent: Lsn;
+}
+
+export interface Timer {
+  readonly kind: 'timer';
+  /** In milliseconds, while the leader lives. */
+  readonly at: number;
 }
 
 /**
- * Sends each follower what it does not have: at once when it is idle, what has gathered when it is busy.
- * In memory only: after a restart the first answer tells where a follower is.
+ * Sends each follower what it does not have: at once when it is idle, what has gathered when it is busy, which it is
+ * until it has answered and GATHER_MS have passed. In memory only: after a restart the first answer tells
+ * where a follower is.
  */
 export class Fanout {
   readonly #assignment: Assignment;
   readonly #log: Log;
   readonly #recent = new Recent();
   readonly #lines: ReadonlyMap<string, Line>;
+  /** When the timer fires that was asked for last; null where it has. */
+  #timerAt: number | null = null;
 
   constructor(assignment: Assignment, log: Log) {
     this.#assignment = assignment;
     this.#log = log;
-    const line = (to: ReplicaRef): Line => ({ to, applied: log.end.lsn, isKnown: false, isSending: false, failures: 0, notBefore: 0 });
-    this.#lines = new Map(assignment.followers.map((to) => [to.name, line(to)]));
+    this.#lines = new Map(assignment.followers.map((to) => [to.name, newLine(to, log.end.lsn)]));
   }
 
   /** A new entry stands at the end of the log. */
-  added(entry: StoredEntry, now: number): Send[] {
+  added(entry: StoredEntry, now: number): (Send | Timer)[] {
     this.#recent.push(entry);
     return this.#sendAll(now, 'behind');
   }
 
   /** Sends to those that are behind, and to those that this leader has not heard of since it woke. */
-  retry(now: number): Send[] {
+  retry(now: number): (Send | Timer)[] {
     return this.#sendAll(now, 'behind or unknown');
   }
 
-  replied(follower: string, reply: AppendReply, now: number): Send[] {
+  replied(follower: string, reply: AppendReply, now: number): (Send | Timer)[] {
     const line = this.#lines.get(follower);
     if (line === undefined) return [];
     line.isSending = false;
@@ -98,19 +109,41 @@ export class Fanout {
     return Math.min(...waiting.map((line) => (line.isSending || line.notBefore <= now ? now + SEND_CHECK_MS : line.notBefore)));
   }
 
-  #sendAll(now: number, which: 'behind' | 'behind or unknown'): Send[] {
+  /** What has gathered may go now. */
+  gathered(now: number): (Send | Timer)[] {
+    this.#timerAt = null;
+    return this.#sendAll(now, 'behind');
+  }
+
+  #sendAll(now: number, which: 'behind' | 'behind or unknown'): (Send | Timer)[] {
     return [...this.#lines.values()].flatMap((line) => this.#send(line, now, which));
   }
 
-  #send(line: Line, now: number, which: 'behind' | 'behind or unknown'): Send[] {
+  /** One timer serves all followers: whoever is not due when it fires asks for the next. */
+  #gather(at: number, now: number): Timer[] {
+    if (this.#timerAt !== null && this.#timerAt >= now) return [];
+    this.#timerAt = at;
+    return [{ kind: 'timer', at }];
+  }
+
+  #send(line: Line, now: number, which: 'behind' | 'behind or unknown'): (Send | Timer)[] {
     if (line.isSending || now < line.notBefore) return [];
     const isWanted = line.applied < this.#log.end.lsn || (which === 'behind or unknown' && !line.isKnown);
     if (!isWanted) return [];
+    if (this.#isGathering(line, now)) return this.#gather(line.sentAt + GATHER_MS, now);
+    line.sentAt = now;
+    line.endWhenSent = this.#log.end.lsn;
     const batch = this.batch(line.applied, now);
     // A stranded follower is told once; it is not sent what it cannot use.
     line.notBefore = batch.gone ? Infinity : 0;
     line.isSending = true;
     return [{ kind: 'send', to: line.to, batch }];
+  }
+
+  /** A follower that did not get all there was the last time has waited enough. A clock that was set back is no reason to wait. */
+  #isGathering(line: Line, now: number): boolean {
+    const sinceSent = now - line.sentAt;
+    return sinceSent >= 0 && sinceSent < GATHER_MS && line.applied >= line.endWhenSent;
   }
 
   #failed(line: Line, now: number): [] {
@@ -128,6 +161,10 @@ export class Fanout {
     const recent = this.#recent.after(applied);
     return recent === null ? this.#log.readAfter(applied, bound) : withinBound(recent, bound);
   }
+}
+
+function newLine(to: ReplicaRef, applied: Lsn): Line {
+  return { to, applied, isKnown: false, isSending: false, failures: 0, notBefore: 0, sentAt: -Infinity, endWhenSent: applied };
 }
 
 function withinBound(entries: readonly StoredEntry[], bound: { readonly entries: number; readonly chars: number }): readonly StoredEntry[] {

@@ -13,7 +13,7 @@ import { installCapture } from '../tables/capture.ts';
 import { asRefusal } from '../tables/prepare.ts';
 import { findRequest, keepRequest } from '../tables/requests.ts';
 import { type TransactionResult, UserTransactions } from '../tables/transaction.ts';
-import { Fanout, type Send } from './fanout.ts';
+import { Fanout, type Send, type Timer } from './fanout.ts';
 
 /** `call` names the caller that waits; `now` is this replica's clock in milliseconds. */
 export type LeaderEvent =
@@ -21,13 +21,14 @@ export type LeaderEvent =
   | { readonly kind: 'pull'; readonly call: number; readonly now: number; readonly request: PullRequest }
   | { readonly kind: 'replied'; readonly follower: string; readonly now: number; readonly reply: AppendReply }
   | { readonly kind: 'send-failed'; readonly follower: string; readonly now: number }
-  | { readonly kind: 'alarm'; readonly now: number };
+  | { readonly kind: 'alarm' | 'timer'; readonly now: number };
 
 /** What the shell must do once the step is durable, in this order. */
 export type LeaderEffect =
   | { readonly kind: 'answer'; readonly call: number; readonly answer: ReplicaAnswer }
   | { readonly kind: 'pulled'; readonly call: number; readonly reply: PullReply }
   | Send
+  | Timer
   /** Wake me at this time even after a crash. A later one replaces it. */
   | { readonly kind: 'alarm'; readonly at: number };
 
@@ -71,6 +72,8 @@ export class Leader {
       case 'send-failed':
         this.#fanout.sendFailed(event.follower, event.now);
         return this.#withAlarm([], event.now);
+      case 'timer':
+        return this.#withAlarm(this.#fanout.gathered(event.now), event.now);
       case 'alarm':
         return this.#alarm(event.now);
       default:
@@ -156,10 +159,10 @@ export class Leader {
    * The alarm is what sends after a crash between commit and send. It is set once and left to fire, not moved with each
    * write, because setting it is a row written; with nothing left to send it is not set again.
    */
-  #withAlarm(sends: Send[], now: number): LeaderEffect[] {
+  #withAlarm(sends: readonly (Send | Timer)[], now: number): LeaderEffect[] {
     const next = this.#fanout.nextTry(now);
     const isSetEarlyEnough = this.#alarmAt !== null && this.#alarmAt > now && this.#alarmAt <= (next ?? Infinity);
-    if (next === null || isSetEarlyEnough) return sends;
+    if (next === null || isSetEarlyEnough) return [...sends];
     this.#alarmAt = next;
     return [...sends, { kind: 'alarm', at: next }];
   }

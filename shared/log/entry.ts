@@ -1,7 +1,8 @@
 import { sha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
+import { bytesToHex } from '@noble/hashes/utils.js';
 import { type Epoch, type Lsn, toEpoch, toLsn } from '../lsn.ts';
 import type { Position } from '../position.ts';
+import { utf8Bytes } from '../utf8.ts';
 
 declare const hashBrand: unique symbol;
 
@@ -47,7 +48,7 @@ export class EntryFormatError extends Error {
 }
 
 export function hashOf(text: string): Hash {
-  return bytesToHex(sha256(utf8ToBytes(text)).subarray(0, 16)) as Hash;
+  return bytesToHex(sha256(utf8Bytes(text)).subarray(0, 16)) as Hash;
 }
 
 export function encodeEntry(entry: Entry): string {

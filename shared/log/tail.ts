@@ -171,6 +171,7 @@ export function capturedSince(sql: Sql, lastChange: number): ChangeRow[] {
     bytes += size;
     if (size > PLATFORM_ROW_BYTES_MAX) throw largeRow();
     if (bytes > ENTRY_BYTES_MAX) refuseLargeEntry();
+    if (row.line.includes('\uFFFD')) refuseIfNotText(sql, row);
     rows.push(row);
   }
   return rows;
@@ -191,6 +192,15 @@ function refuseLargeEntry(): never {
     detail: `the transaction changes more than ${ENTRY_BYTES_MAX} bytes of rows; split it into smaller ones`,
     limit: ENTRY_BYTES_MAX,
   });
+}
+
+/**
+ * JavaScript reads text that is not UTF-8 (`CAST(x'ff' AS TEXT)`) with U+FFFD in place of what it cannot, so that
+ * followers would get another value than is stored here.
+ */
+function refuseIfNotText(sql: Sql, { id, line }: ChangeRow): void {
+  if (first(sql, 'SELECT line = ? FROM _tidemark_changes WHERE id = ?', line, id)?.[0] === 1) return;
+  refuse({ code: 'sql-not-allowed', detail: 'the statement stores a text that is not UTF-8; store such bytes as a blob' });
 }
 
 /** Makes one entry of `captured`, which must not be empty and must be the last changes there are. */

@@ -17,10 +17,15 @@ export interface Receipt {
 
 /** The contract's JSON text of an answer. Made once, where the rows are, so that it crosses as one string. */
 export function answerBody(results: readonly StatementResult[], by: Assignment, receipt: Receipt): string {
-  const { role, position, ...rest } = receipt;
-  const { database, partition, self } = by;
-  const full = { database, partition, role, region: self.region, epoch: position.epoch, lsn: position.lsn, ...rest };
-  return `{"results":[${results.map(resultJson).join(',')}],"receipt":${JSON.stringify(full)}}`;
+  return `{"results":[${results.map(resultJson).join(',')}],"receipt":${receiptJson(by, receipt)}}`;
+}
+
+/** None of these has a character that JSON would escape. */
+function receiptJson({ database, partition, self }: Assignment, receipt: Receipt): string {
+  const { role, position, staleness_ms, waited_ms, route, durability } = receipt;
+  const place = `"database":"${database}","partition":${partition},"role":"${role}","region":"${self.region}"`;
+  const at = `"epoch":${position.epoch},"lsn":${position.lsn},"staleness_ms":${staleness_ms},"waited_ms":${waited_ms}`;
+  return `{${place},${at},"route":"${route}","durability":${durability === null ? 'null' : `"${durability}"`}}`;
 }
 
 /** The position that an answer was given at, read back from its body. */

@@ -88,5 +88,5 @@ const WRAPPED = /\(\+CAST\(([^\t]+)\tAS INTEGER\)\)/g;
 
 /** A result column's name as the user's own text would have given it: SQLite names unnamed ones by their text. */
 export function columnName(name: string): string {
-  return publicMessage(name.replaceAll(WRAPPED, '$1'));
+  return publicMessage(name.includes('\t') ? name.replaceAll(WRAPPED, '$1') : name);
 }

@@ -61,5 +61,5 @@ function refuseName(name: string, why: string): never {
 
 /** SQLite's words with the names that the user knows. */
 export function publicMessage(message: string): string {
-  return message.replaceAll(SCHEMA_VIEW, 'sqlite_master');
+  return message.includes(SCHEMA_VIEW) ? message.replaceAll(SCHEMA_VIEW, 'sqlite_master') : message;
 }

@@ -22,7 +22,9 @@ export interface ResultMeta {
 
 /** The contract's JSON text of one result. */
 export function resultJson({ columns, rows, meta }: StatementResult): string {
-  return `{"columns":${JSON.stringify(columns)},"rows":${rows},"meta":${JSON.stringify(meta)}}`;
+  const { changes, last_row_id, rows_read, rows_written } = meta;
+  const counts = `"changes":${changes},"last_row_id":${last_row_id},"rows_read":${rows_read},"rows_written":${rows_written}`;
+  return `{"columns":${JSON.stringify(columns)},"rows":${rows},"meta":{${counts},"duration_ms":0}}`;
 }
 
 /** A double above 2^53 may be an integer that was rounded on its way to JavaScript. */
@@ -37,12 +39,14 @@ function cellJson(value: SqlValue): string {
   return JSON.stringify(value);
 }
 
+/** Whether JSON's own form of the value is the contract's. */
 function isPlain(value: SqlValue): boolean {
   return value === null || typeof value === 'string' || Number.isFinite(value);
 }
 
 function rowJson(row: SqlRow): string {
-  return row.every(isPlain) ? JSON.stringify(row) : `[${row.map(cellJson).join(',')}]`;
+  for (const value of row) if (!isPlain(value)) return `[${row.map(cellJson).join(',')}]`;
+  return JSON.stringify(row);
 }
 
 export interface ReadRows {
@@ -59,7 +63,7 @@ export function readRows(cursor: SqlCursor): ReadRows {
     const json = rowJson(row);
     chars += json.length;
     if (chars > RESULT_BYTES_MAX) refuseLargeResult();
-    hasRoundedIntegers ||= row.some(mayBeRounded);
+    for (const value of row) hasRoundedIntegers ||= mayBeRounded(value);
     rows.push(json);
   }
   return { json: `[${rows.join(',')}]`, hasRoundedIntegers };

@@ -158,9 +158,7 @@ class NodeCursor implements SqlCursor {
     this.#totalChanges = totalChanges;
     this.#changesBefore = totalChanges();
     const { rows, ahead } = translating(() => {
-      const iterator = statement.iterate(...(values as SQLInputValue[])) as unknown as Iterator<
-        SQLOutputValue[]
-      >;
+      const iterator = started(statement, values as SQLInputValue[]);
       // A statement runs when it is sent, not when its rows are read, as on the platform.
       return { rows: iterator, ahead: iterator.next() };
     });
@@ -194,9 +192,23 @@ class NodeCursor implements SqlCursor {
     if (!this.#closed) this.#rowsWritten = this.#totalChanges() - this.#changesBefore;
   }
 
+  toArray(): SqlRow[] {
+    return [...this];
+  }
+
   close(): void {
     this.#closed = true;
     this.#rows.return?.();
+  }
+}
+
+/** A statement that failed reports its failure once more when it is next reset. The second reset is the new run's. */
+function started(statement: StatementSync, values: readonly SQLInputValue[]): Iterator<SQLOutputValue[]> {
+  const start = () => statement.iterate(...values) as unknown as Iterator<SQLOutputValue[]>;
+  try {
+    return start();
+  } catch {
+    return start();
   }
 }
 

@@ -1,0 +1,46 @@
+import type { HistoryEvent } from '../history.ts';
+import { gather, type Predicate } from './facts.ts';
+import { I1, I2, I3, I4, I7, I8, I10, K1 } from './log.ts';
+import { I11, T5, T6 } from './rows.ts';
+import { F6, S1, S5, S6 } from './state.ts';
+import { T1, T2, T3, T4, T7, T9 } from './tokens.ts';
+
+/** What must hold of every history, by the names that docs/reliability.md gives. */
+export const PREDICATES = {
+  I1,
+  I2,
+  I3,
+  I4,
+  I7,
+  I8,
+  I10,
+  I11,
+  K1,
+  S1,
+  S5,
+  S6,
+  T1,
+  T2,
+  T3,
+  T4,
+  T5,
+  T6,
+  T7,
+  T9,
+  F6,
+} satisfies Record<string, Predicate>;
+
+export type PredicateId = keyof typeof PREDICATES;
+
+export interface Violation {
+  readonly id: PredicateId;
+  readonly what: string;
+}
+
+/** Everything in a history that must not be. Reads nothing but the history. */
+export function check(history: readonly HistoryEvent[]): Violation[] {
+  const facts = gather(history);
+  return Object.entries(PREDICATES).flatMap(([id, predicate]: [string, Predicate]) =>
+    [...predicate(facts)].map((what) => ({ id: id as PredicateId, what })),
+  );
+}

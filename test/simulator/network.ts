@@ -1,0 +1,81 @@
+import type { Clock } from './clock.ts';
+import type { Envelope } from './messages.ts';
+import type { Plan } from './plan.ts';
+import type { Random } from './random.ts';
+
+const LATE_MS_MOST = 90_000;
+
+interface NetworkParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly plan: Plan;
+  readonly deliver: (envelope: Envelope) => void;
+}
+
+/** Carries messages, and loses, delays, repeats and reorders them as the seed's plan says. */
+export class Network {
+  readonly #parts: NetworkParts;
+  #isFaulty = false;
+  /** Until when each link, from one node to another, carries nothing. */
+  readonly #clogged = new Map<string, number>();
+
+  constructor(parts: NetworkParts) {
+    this.#parts = parts;
+  }
+
+  startFaults(): void {
+    this.#isFaulty = true;
+  }
+
+  /** Messages that are on their way still come when they come. */
+  stopFaults(): void {
+    this.#isFaulty = false;
+    this.#clogged.clear();
+  }
+
+  clog(from: string, to: string, ms: number): void {
+    this.#clogged.set(`${from} ${to}`, this.#parts.clock.now + ms);
+  }
+
+  send(envelope: Envelope): void {
+    const { random, plan } = this.#parts;
+    const { rates } = plan;
+    if (!this.#isFaulty) return this.#carry(envelope, 1);
+    if (this.#isClogged(envelope)) return;
+    if (random.chance(rates.drop)) {
+      if (random.chance(rates.breakInstead)) this.#break(envelope);
+      return;
+    }
+    this.#carry(envelope, random.chance(rates.late) ? random.between(1, LATE_MS_MOST) : this.#delay());
+    if (mayRepeat(envelope) && random.chance(rates.duplicate)) this.#carry(envelope, this.#delay());
+  }
+
+  #isClogged({ from, to }: Envelope): boolean {
+    const until = this.#clogged.get(`${from} ${to}`);
+    return until !== undefined && until > this.#parts.clock.now;
+  }
+
+  #delay(): number {
+    const { least, most } = this.#parts.plan.delayMs;
+    return this.#parts.random.between(least, most);
+  }
+
+  #carry(envelope: Envelope, ms: number): void {
+    this.#parts.clock.after(ms, () => this.#parts.deliver(envelope));
+  }
+
+  /** The caller learns that its connection broke; the one that was called may have done its work or not. */
+  #break(envelope: Envelope): void {
+    if (envelope.kind === 'reply') return this.#carry({ ...envelope, reply: null }, this.#delay());
+    const { id, from, to } = envelope;
+    this.#carry({ kind: 'reply', id, from: to, to: from, reply: null }, this.#delay());
+  }
+}
+
+/**
+ * The platform never delivers one call twice. All messages but a write may come twice all the same: a caller
+ * may send them again. A write comes twice only where the router or the client sends it again.
+ */
+function mayRepeat(envelope: Envelope): boolean {
+  return envelope.kind === 'reply' || envelope.call.kind !== 'execute';
+}

@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+import { check } from './checker/check.ts';
+import { toJsonLines } from './history.ts';
+import { drawPlan } from './plan.ts';
+import { simulate } from './simulation.ts';
+
+const { SEED } = process.env;
+
+const SEEDS_FIXED = 120;
+
+/** The same ones on every run; fresh ones are `npm run simulate`'s. */
+const SEEDS = SEED === undefined ? Array.from({ length: SEEDS_FIXED }, (_, i) => i + 1) : [Number(SEED)];
+
+describe('[SM2] [SM4] a seed of the simulator', () => {
+  it.each(SEEDS.map((seed) => ({ seed })))('SEED=$seed npx vitest run test/simulator', ({ seed }) => {
+    expect(check(simulate(seed))).toEqual([]);
+  });
+
+  it('[SM1] gives the same history each time, byte for byte', () => {
+    const once = toJsonLines(simulate(17)).split('\n');
+    const again = toJsonLines(simulate(17)).split('\n');
+    // The first line that differs says more than two whole histories.
+    expect(again.find((line, i) => line !== once[i])).toBe(undefined);
+    expect(again.length).toBe(once.length);
+    expect(toJsonLines(simulate(18))).not.toBe(once.join('\n'));
+  });
+});
+
+describe('the fixed seeds', () => {
+  const plans = Array.from({ length: SEEDS_FIXED }, (_, i) => drawPlan(i + 1));
+
+  it('have every kind of fault in several of them', () => {
+    const rates = [
+      'drop',
+      'late',
+      'duplicate',
+      'lostAnswer',
+      'slowDisk',
+      'failedStep',
+      'crashBetweenEffects',
+      'alarmTwice',
+    ] as const;
+    for (const rate of rates)
+      expect(plans.filter((plan) => plan.rates[rate] > 0).length, rate).toBeGreaterThan(5);
+    for (const event of ['crashMs', 'evictMs', 'clogMs'] as const) {
+      expect(plans.filter((plan) => plan.every[event] !== null).length, event).toBeGreaterThan(5);
+    }
+  });
+
+  it('have seeds without followers, and with several', () => {
+    const sizes = new Set(plans.map(({ regions }) => regions.length));
+    expect(sizes).toEqual(new Set([1, 2, 3, 4]));
+  });
+});
