@@ -2,7 +2,8 @@ import { unreachable } from '../assert.ts';
 import type { Failure } from '../failure.ts';
 import type { RecordedRequest } from '../log/entry.ts';
 import { Log } from '../log/log.ts';
-import type { ChangeRow, StoredEntry } from '../log/tail.ts';
+import type { ChangeRow } from '../log/captured.ts';
+import type { StoredEntry } from '../log/tail.ts';
 import { type Lsn, lsnAfter } from '../lsn.ts';
 import { isAtLeast, type Position, showPosition } from '../position.ts';
 import { run, type Sql } from '../ports.ts';
@@ -112,9 +113,9 @@ export class Leader {
   #commit(request: ExecuteRequest, now: number): { readonly answer: ReplicaAnswer; readonly entry: StoredEntry | null } {
     try {
       return this.#sql.transaction(() => {
-        const captured = () => this.#log.captured().map((row) => row.line);
+        const captured = this.#log.capture();
         const result = this.#transactions.run(request.statements, captured);
-        const changes = result.isRead ? [] : this.#log.captured();
+        const changes = result.isRead ? [] : captured.read();
         const position = changes.length === 0 ? this.position : { epoch: this.#assignment.epoch, lsn: lsnAfter(this.position.lsn) };
         const body = this.#body(result, position, request);
         const recorded = request.request === null || result.isRead ? null : { ...request.request, answer: body };

@@ -4,7 +4,8 @@ import type { Position } from '../position.ts';
 import type { Sql } from '../ports.ts';
 import { type ChainEnd, HASH_OF_NOTHING, type RecordedRequest } from './entry.ts';
 import { createSegments, loadSegmentsEnd, segmentAfter, writeSegment } from './segments.ts';
-import { beginTail, capturedSince, type ChangeRow, closeEntry, createTail, loadTailEnd, type StoredEntry, tailAfter } from './tail.ts';
+import { Captured, type ChangeRow } from './captured.ts';
+import { beginTail, closeEntry, createTail, loadTailEnd, type StoredEntry, tailAfter } from './tail.ts';
 
 /** How much one reading of the log may give. The first entry is given whatever its size. */
 export interface ReadBound {
@@ -58,10 +59,10 @@ export class Log {
     if (this.#lastChange === null) this.#lastChange = beginTail(this.#sql, this.#end);
   }
 
-  /** What the capture triggers wrote in this transaction. @throws Refusal where it is too large for an entry. */
-  captured(): ChangeRow[] {
+  /** What the capture triggers write from here on. */
+  capture(): Captured {
     assert(this.#lastChange !== null, 'only a leader captures');
-    return capturedSince(this.#sql, this.#lastChange);
+    return new Captured(this.#sql, this.#lastChange);
   }
 
   /** Makes the captured changes one entry. The last thing that a transaction does. */

@@ -26,7 +26,7 @@ export function createSegments(sql: Sql): void {
 /** Stores consecutive entries, from the LSN `from` to `last`. */
 export function writeSegment(sql: Sql, from: Lsn, last: StoredEntry, texts: readonly string[]): void {
   const { end, time } = last;
-  const text = joinEntries(texts);
+  const [head = '', ...parts] = inParts(joinEntries(texts));
   run(
     sql,
     'INSERT INTO _tidemark_segments (last_lsn, first_lsn, epoch, hash, time, text) VALUES (?, ?, ?, ?, ?, ?)',
@@ -35,12 +35,27 @@ export function writeSegment(sql: Sql, from: Lsn, last: StoredEntry, texts: read
     end.epoch,
     end.hash,
     time,
-    text.slice(0, SEGMENT_PART_CHARS),
+    head,
   );
-  for (let part = 1; part * SEGMENT_PART_CHARS < text.length; part += 1) {
-    const slice = text.slice(part * SEGMENT_PART_CHARS, (part + 1) * SEGMENT_PART_CHARS);
-    run(sql, 'INSERT INTO _tidemark_segment_parts (last_lsn, part, text) VALUES (?, ?, ?)', end.lsn, part, slice);
+  parts.forEach((part, i) => {
+    run(sql, 'INSERT INTO _tidemark_segment_parts (last_lsn, part, text) VALUES (?, ?, ?)', end.lsn, i + 1, part);
+  });
+}
+
+/** Never cuts a surrogate pair: SQLite keeps UTF-8, in which half of one cannot be written. */
+function inParts(text: string): string[] {
+  const parts: string[] = [];
+  for (let from = 0; from < text.length; ) {
+    const end = from + SEGMENT_PART_CHARS;
+    const to = isHighSurrogate(text.charCodeAt(end - 1)) ? end - 1 : end;
+    parts.push(text.slice(from, to));
+    from = to;
   }
+  return parts;
+}
+
+function isHighSurrogate(unit: number): boolean {
+  return unit >= 0xd800 && unit <= 0xdbff;
 }
 
 /** Where the segments end, and the leader's clock there. */

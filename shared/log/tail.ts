@@ -1,9 +1,8 @@
 import { assert, present } from '../assert.ts';
-import { ENTRY_BYTES_MAX, HASHED_ENTRIES_EVERY, PLATFORM_ROW_BYTES_MAX } from '../limits.ts';
+import { HASHED_ENTRIES_EVERY } from '../limits.ts';
 import { type Epoch, type Lsn, LSN_ZERO, lsnAfter } from '../lsn.ts';
 import { all, first, run, type Sql, type SqlRow } from '../ports.ts';
-import { refuse, Refusal } from '../failure.ts';
-import { utf8Length } from '../utf8.ts';
+import type { ChangeRow } from './captured.ts';
 import { type ChainEnd, encodeEntry, type Hash, hashOf, type RecordedRequest } from './entry.ts';
 
 /**
@@ -53,13 +52,6 @@ function toMark([lsn, epoch, lastChange, begins, hash, request]: SqlRow): Mark {
     begins: begins === 1,
     request: request === null ? null : (JSON.parse(request as string) as RecordedRequest),
   };
-}
-
-/** One captured change: a line of an entry. */
-export interface ChangeRow {
-  readonly id: number;
-  readonly time: number;
-  readonly line: string;
 }
 
 function* changesAfter(sql: Sql, after: number): Generator<ChangeRow> {
@@ -160,47 +152,6 @@ function writeMark(sql: Sql, { end, lastChange, begins, request }: Mark): void {
     end.hash,
     request === null ? null : JSON.stringify(request),
   );
-}
-
-/** The changes that the open transaction has captured so far, oldest first. @throws Refusal `too-large` */
-export function capturedSince(sql: Sql, lastChange: number): ChangeRow[] {
-  let bytes = 0;
-  const rows: ChangeRow[] = [];
-  for (const row of changesAfter(sql, lastChange)) {
-    const size = utf8Length(row.line);
-    bytes += size;
-    if (size > PLATFORM_ROW_BYTES_MAX) throw largeRow();
-    if (bytes > ENTRY_BYTES_MAX) refuseLargeEntry();
-    if (row.line.includes('\uFFFD')) refuseIfNotText(sql, row);
-    rows.push(row);
-  }
-  return rows;
-}
-
-/** The platform refuses such a row by itself; a local runtime is more generous, and must not let more through. */
-export function largeRow(): Refusal {
-  return new Refusal({
-    code: 'too-large',
-    detail: `a row is larger than ${PLATFORM_ROW_BYTES_MAX} bytes as it stands in the log, where an update holds it before and after and a blob counts twice; store large values elsewhere or in pieces`,
-    limit: PLATFORM_ROW_BYTES_MAX,
-  });
-}
-
-function refuseLargeEntry(): never {
-  return refuse({
-    code: 'too-large',
-    detail: `the transaction changes more than ${ENTRY_BYTES_MAX} bytes of rows; split it into smaller ones`,
-    limit: ENTRY_BYTES_MAX,
-  });
-}
-
-/**
- * JavaScript reads text that is not UTF-8 (`CAST(x'ff' AS TEXT)`) with U+FFFD in place of what it cannot, so that
- * followers would get another value than is stored here.
- */
-function refuseIfNotText(sql: Sql, { id, line }: ChangeRow): void {
-  if (first(sql, 'SELECT line = ? FROM _tidemark_changes WHERE id = ?', line, id)?.[0] === 1) return;
-  refuse({ code: 'sql-not-allowed', detail: 'the statement stores a text that is not UTF-8; store such bytes as a blob' });
 }
 
 /** Makes one entry of `captured`, which must not be empty and must be the last changes there are. */

@@ -1,7 +1,8 @@
 import { assert } from '../assert.ts';
-import { run, type Sql } from '../ports.ts';
+import { all, first, run, type Sql, SqlError } from '../ports.ts';
 import { type Change, parseChange, type SchemaChange, SEQUENCE_TABLE } from './change.ts';
-import { imageValue, imageValueNoBlob, mayHoldBlob } from './images.ts';
+import { ForeignKeyActions } from './foreign-key-actions.ts';
+import { imageSql, imageValue, imageValueNoBlob, mayHoldBlob } from './images.ts';
 import { quoteName, readLayout, type TableLayout } from './schema.ts';
 
 const RUN_ROWS_MAX = 500;
@@ -12,52 +13,118 @@ export class DivergenceError extends Error {
   override readonly name = 'DivergenceError';
 }
 
+type RowChange = Exclude<Change, { kind: 'schema' }>;
+
 interface TableStatements {
   readonly insert: string;
   readonly insertWithBlobs: string;
   readonly update: string;
   readonly delete: string;
+  readonly image: string;
 }
 
 /**
  * Writes what entries did to rows into a follower's tables, strictly: an update or delete that finds no row, or an
  * insert that finds one, stops the replica rather than hide that it differs.
  *
- * Rows, not effects, are applied. User triggers are not installed here. Foreign key actions do fire, but the rows
- * that they made on the leader come first in the log, so that they find nothing left to do.
+ * Rows, not effects, are applied. User triggers are not installed here, and foreign key actions find nothing left to do
+ * or are held back.
  */
 export class Applier {
   readonly #sql: Sql;
   readonly #statements = new Map<string, TableStatements>();
+  readonly #actions: ForeignKeyActions;
   #runTable = '';
   #runImages: string[] = [];
   #runChars = 0;
 
   constructor(sql: Sql) {
     this.#sql = sql;
+    this.#actions = new ForeignKeyActions(sql);
     // The leader has checked. A CHECK may call random(), and then only the leader's luck counts.
     run(sql, 'PRAGMA ignore_check_constraints = ON');
   }
 
-  /** Applies changes in order. Called inside the transaction that also appends their entries. */
-  apply(lines: Iterable<string>): void {
-    // In the log a cascade's rows may stand before the row that caused it.
+  /** Applies entries, each a list of changes, in order. Called inside the transaction that also appends them. */
+  apply(entries: Iterable<readonly string[]>): void {
+    // In the log a cascade's rows stand before the row that caused it.
     run(this.#sql, 'PRAGMA defer_foreign_keys = ON');
-    for (const line of lines) this.#change(parseChange(line));
+    for (const lines of entries) this.#entry(lines.map(parseChange));
+    this.#flush();
+    // SQLite counts violations, and a parent that is dropped and made again is counted once only. The leader has checked.
+    run(this.#sql, 'PRAGMA defer_foreign_keys = OFF');
+  }
+
+  #entry(changes: readonly Change[]): void {
+    let rows: RowChange[] = [];
+    for (const change of changes) {
+      if (change.kind !== 'schema') {
+        rows.push(change);
+        continue;
+      }
+      this.#rows(rows);
+      this.#flush();
+      this.#schema(change.schema);
+      rows = [];
+    }
+    this.#rows(rows);
+  }
+
+  #rows(changes: readonly RowChange[]): void {
+    // An action of a foreign key changes a row of its own, so that an entry of one change had none.
+    if (changes.length > 1 && changes.some((change) => this.#actions.mayFollow(change))) return this.#rowsAmongActions(changes);
+    for (const change of changes) this.#row(change);
+  }
+
+  #row(change: RowChange): void {
+    if (change.kind === 'insert' && change.table !== SEQUENCE_TABLE) return this.#gather(change.table, change.after);
+    this.#flush();
+    if (change.table === SEQUENCE_TABLE) return this.#sequence(change);
+    if (change.kind !== 'insert') this.#one(change);
+  }
+
+  /**
+   * The leader's triggers log a row after the rows that foreign key actions and their triggers made of it. Mostly
+   * that is a good order here, since the actions then find nothing to do. But where a trigger changed the same row
+   * again, that change stands before the one it followed. So a change is put off until the row is what it was before.
+   */
+  #rowsAmongActions(changes: readonly RowChange[]): void {
+    this.#flush();
+    let late: RowChange[] = [];
+    for (const change of changes) {
+      if (!this.#isReady(change)) late.push(change);
+      else if (this.#actions.mayFollow(change)) late = this.#applyReady(late);
+    }
+    // What a BEFORE trigger did to the row itself is not in the row's image before.
+    for (const change of this.#applyReady(late)) this.#row(change);
     this.#flush();
   }
 
-  #change(change: Change): void {
-    if (change.kind === 'insert' && change.table !== SEQUENCE_TABLE) {
-      this.#gather(change.table, change.after);
-      return;
+  /** Those that still wait, when as many as can be were applied. */
+  #applyReady(late: readonly RowChange[]): RowChange[] {
+    for (let waiting = late; ; ) {
+      const still = waiting.filter((change) => !this.#isReady(change));
+      if (still.length === waiting.length || still.length === 0) return still;
+      waiting = still;
     }
-    this.#flush();
-    if (change.kind === 'schema') return this.#schema(change.schema);
-    if (change.table === SEQUENCE_TABLE) return this.#sequence(change);
+  }
+
+  /** Applies the change if the row is what it was before. */
+  #isReady(change: RowChange): boolean {
+    if (change.table === SEQUENCE_TABLE) {
+      this.#sequence(change);
+      return true;
+    }
     const statements = this.#for(change.table);
-    if (change.kind === 'update') this.#one(change, statements.update, change.after, change.before);
-    if (change.kind === 'delete') this.#one(change, statements.delete, change.before);
+    if (change.kind !== 'insert' && first(this.#sql, statements.image, change.before)?.[0] !== change.before) return false;
+    try {
+      if (change.kind === 'insert') run(this.#sql, statements.insertWithBlobs, `[${change.after}]`);
+      else this.#actions.heldBack(change, () => this.#one(change));
+      return true;
+    } catch (error) {
+      if (error instanceof SqlError && error.kind === 'constraint') return false;
+      throw error;
+    }
   }
 
   /** Neighbouring inserts into one table go in one statement; json_each keeps their order. */
@@ -78,8 +145,12 @@ export class Applier {
     this.#runChars = 0;
   }
 
-  #one(change: Change & { readonly table: string }, text: string, ...images: string[]): void {
-    const touched = [...this.#sql.exec(text, ...images)].length;
+  #one(change: Exclude<RowChange, { kind: 'insert' }>): void {
+    const statements = this.#for(change.table);
+    const touched =
+      change.kind === 'update'
+        ? all(this.#sql, statements.update, change.after, change.before).length
+        : all(this.#sql, statements.delete, change.before).length;
     if (touched !== 1) throw new DivergenceError(`${change.kind} of a row of ${change.table} met ${touched} rows`);
   }
 
@@ -91,10 +162,11 @@ export class Applier {
       run(this.#sql, 'INSERT INTO _tidemark_triggers (name, tbl_name, sql) VALUES (?, ?, ?)', name, trigger.table, trigger.sql);
     }
     this.#statements.clear();
+    this.#actions.forget();
   }
 
   /** Inserts move sqlite_sequence by themselves, so its row may or may not be there already. */
-  #sequence(change: Exclude<Change, { kind: 'schema' }>): void {
+  #sequence(change: RowChange): void {
     const image = change.kind === 'delete' ? change.before : change.after;
     run(this.#sql, "DELETE FROM sqlite_sequence WHERE name = (?->>'$[0]')", image);
     if (change.kind === 'delete') return;
@@ -116,14 +188,15 @@ function tableStatements(layout: TableLayout): TableStatements {
   const table = quoteName(layout.name);
   const columns = layout.columns.map(quoteName);
   const isRow = (json: string) =>
-    layout.key.map((column) => `${quoteName(column)} = (${imageValue(json, layout.columns.indexOf(column))})`).join(' AND ');
+    layout.key.map((column) => `t.${quoteName(column)} = (${imageValue(json, layout.columns.indexOf(column))})`).join(' AND ');
   const insert = (value: (i: number) => string) =>
     `INSERT OR ABORT INTO ${table} (${columns.join(', ')}) SELECT ${columns.map((_, i) => value(i)).join(', ')} FROM json_each(?) AS e`;
   const assignments = columns.map((column, i) => `${column} = ${imageValue('?1', i)}`);
   return {
     insert: insert((i) => imageValueNoBlob('e.value', i)),
     insertWithBlobs: insert((i) => imageValue('e.value', i)),
-    update: `UPDATE OR ABORT ${table} SET ${assignments.join(', ')} WHERE ${isRow('?2')} RETURNING 1`,
-    delete: `DELETE FROM ${table} WHERE ${isRow('?1')} RETURNING 1`,
+    update: `UPDATE OR ABORT ${table} AS t SET ${assignments.join(', ')} WHERE ${isRow('?2')} RETURNING 1`,
+    delete: `DELETE FROM ${table} AS t WHERE ${isRow('?1')} RETURNING 1`,
+    image: `SELECT ${imageSql(layout, 't')} FROM ${table} AS t WHERE ${isRow('?1')}`,
   };
 }

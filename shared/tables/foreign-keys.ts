@@ -1,15 +1,10 @@
 import { refuse } from '../failure.ts';
 import { all, first, type Sql } from '../ports.ts';
 import { parseChange } from './change.ts';
+import { comparesAlike } from './comparison.ts';
+import { allForeignKeys, type ForeignKey, foreignKeysOf, hasNoParent } from './foreign-key-list.ts';
 import { imageValue } from './images.ts';
-import { quoteName, readLayout, type TableLayout, userTables } from './schema.ts';
-
-interface ForeignKey {
-  readonly child: string;
-  readonly parent: string;
-  readonly from: readonly string[];
-  readonly to: readonly string[];
-}
+import { quoteName, readLayout } from './schema.ts';
 
 /** Which foreign keys the open transaction may leave broken until its end. */
 export type Deferral = 'as declared' | 'all';
@@ -20,7 +15,8 @@ const CHUNK_CHARS_MAX = 500_000;
  * Refuses a transaction that would commit a row without its parent.
  *
  * SQLite would find a deferred violation only at commit, and there the platform resets the whole object and
- * fails other callers. So the rows that the transaction touched are looked at before: never a whole table.
+ * fails other callers. So the rows that the transaction touched are looked at before: a whole table only where
+ * a table was dropped, which no trigger sees.
  */
 export class DeferredKeys {
   readonly #sql: Sql;
@@ -35,20 +31,46 @@ export class DeferredKeys {
     this.#declared = null;
   }
 
-  /** @throws Refusal */
+  /** Looks at the rows that were touched. @throws Refusal */
   check(captured: () => readonly string[], deferral: Deferral): void {
-    this.#declared ??= declaredTables(this.#sql).flatMap((table) => keysOf(this.#sql, table));
-    const keys = deferral === 'all' ? userTables(this.#sql).flatMap((table) => keysOf(this.#sql, table)) : this.#declared;
+    const keys = this.#keys(deferral);
     if (keys.length === 0) return;
     const images = imagesByTable(captured());
     for (const key of keys) {
       const touched = images.get(key.child)?.after ?? [];
       const gone = images.get(key.parent)?.before ?? [];
-      if (isOrphan(this.#sql, key, touched) || leavesOrphan(this.#sql, key, gone)) {
-        refuse({ code: 'constraint', detail: 'FOREIGN KEY constraint failed' });
-      }
+      if (isOrphan(this.#sql, key, touched) || leavesOrphan(this.#sql, key, gone)) refuseOrphan();
     }
   }
+
+  /**
+   * Refuses a deferred key between columns that compare by other rules. SQLite then counts violations otherwise than it
+   * looks for them, and a commit fails where no row is wrong. Call after the schema changed. @throws Refusal
+   */
+  checkDeclarations(): void {
+    const unlike = this.#keys('as declared').find((key) => key.hasParent && !comparesAlike(this.#sql, key));
+    if (unlike === undefined) return;
+    const { child, from, parent, to } = unlike;
+    refuse({
+      code: 'sql-not-allowed',
+      detail: `${child} (${from.join(', ')}) refers to ${parent} (${to.join(', ')}) by columns of another type or collation, which a table with a DEFERRED foreign key may not; declare both alike, or leave DEFERRED out and use PRAGMA defer_foreign_keys`,
+    });
+  }
+
+  /** Looks at all rows. @throws Refusal */
+  checkAll(deferral: Deferral): void {
+    if (this.#keys(deferral).some((key) => hasOrphan(this.#sql, key))) refuseOrphan();
+  }
+
+  #keys(deferral: Deferral): readonly ForeignKey[] {
+    if (deferral === 'all') return allForeignKeys(this.#sql);
+    this.#declared ??= declaredTables(this.#sql).flatMap((table) => foreignKeysOf(this.#sql, table));
+    return this.#declared;
+  }
+}
+
+function refuseOrphan(): never {
+  return refuse({ code: 'constraint', detail: 'FOREIGN KEY constraint failed' });
 }
 
 interface Images {
@@ -70,54 +92,34 @@ function imagesByTable(lines: readonly string[]): Map<string, Images> {
 }
 
 function declaredTables(sql: Sql): string[] {
-  const text = "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%deferrable%' AND sql LIKE '%references%'";
+  const text = "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%initially%deferred%' AND sql LIKE '%references%'";
   return all(sql, text).map(([name]) => name as string);
-}
-
-function keysOf(sql: Sql, child: string): ForeignKey[] {
-  const rows = all(sql, 'SELECT id, "table", "from", "to" FROM pragma_foreign_key_list(?) ORDER BY id, seq', child);
-  const ids = [...new Set(rows.map(([id]) => id))];
-  return ids.map((id) => {
-    const columns = rows.filter((row) => row[0] === id);
-    const parent = tableNamed(sql, String(columns[0]?.[1]));
-    const to = columns.map((row) => row[3] as string | null);
-    return { child, parent, from: columns.map((row) => row[2] as string), to: to.some((c) => c === null) ? primaryKey(sql, parent) : (to as string[]) };
-  });
-}
-
-/** A key may name its parent in another case than the table was made with. */
-function tableNamed(sql: Sql, name: string): string {
-  return (first(sql, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE", name)?.[0] ?? name) as string;
-}
-
-function primaryKey(sql: Sql, table: string): string[] {
-  return all(sql, 'SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk', table).map(([name]) => name as string);
 }
 
 /** True where one of the child rows `images`, as it stands now, has no parent. */
 function isOrphan(sql: Sql, key: ForeignKey, images: readonly string[]): boolean {
-  if (images.length === 0) return false;
+  if (images.length === 0 || !exists(sql, key.child)) return false;
   const child = readLayout(sql, key.child);
   const isRow = child.key.map((column) => `c.${quoteName(column)} = (${imageValue('e.value', child.columns.indexOf(column))})`);
-  const text = `SELECT 1 FROM json_each(?) AS e JOIN ${quoteName(key.child)} AS c ON ${isRow.join(' AND ')} WHERE ${hasNoParent(sql, key)} LIMIT 1`;
+  const text = `SELECT 1 FROM json_each(?) AS e JOIN ${quoteName(key.child)} AS c ON ${isRow.join(' AND ')} WHERE ${hasNoParent(key)} LIMIT 1`;
   return chunks(images).some((chunk) => first(sql, text, chunk) !== null);
 }
 
 /** True where a child row still names one of the parent rows `images`, which are no longer what they were. */
 function leavesOrphan(sql: Sql, key: ForeignKey, images: readonly string[]): boolean {
-  if (images.length === 0 || !exists(sql, key.parent)) return false;
-  const parent: TableLayout = readLayout(sql, key.parent);
-  const lower = parent.columns.map((column) => column.toLowerCase());
-  const names = key.from.map((column, i) => `c.${quoteName(column)} = (${imageValue('e.value', lower.indexOf(String(key.to[i]).toLowerCase()))})`);
-  const text = `SELECT 1 FROM json_each(?) AS e JOIN ${quoteName(key.child)} AS c ON ${names.join(' AND ')} WHERE ${hasNoParent(sql, key)} LIMIT 1`;
+  if (images.length === 0) return false;
+  // A child whose values compare by other rules than its parent's may name a row in words of its own.
+  if (!key.hasParent || !comparesAlike(sql, key)) return hasOrphan(sql, key);
+  const columns = readLayout(sql, key.parent).columns.map((column) => column.toLowerCase());
+  const at = key.to.map((column) => columns.indexOf(column.toLowerCase()));
+  if (at.includes(-1)) return hasOrphan(sql, key);
+  const names = key.from.map((column, i) => `c.${quoteName(column)} = (${imageValue('e.value', at[i] as number)})`);
+  const text = `SELECT 1 FROM json_each(?) AS e JOIN ${quoteName(key.child)} AS c ON ${names.join(' AND ')} WHERE ${hasNoParent(key)} LIMIT 1`;
   return chunks(images).some((chunk) => first(sql, text, chunk) !== null);
 }
 
-function hasNoParent(sql: Sql, key: ForeignKey): string {
-  const isSet = key.from.map((column) => `c.${quoteName(column)} IS NOT NULL`).join(' AND ');
-  if (!exists(sql, key.parent)) return isSet;
-  const isParent = key.from.map((column, i) => `p.${quoteName(String(key.to[i]))} = c.${quoteName(column)}`).join(' AND ');
-  return `${isSet} AND NOT EXISTS (SELECT 1 FROM ${quoteName(key.parent)} AS p WHERE ${isParent})`;
+function hasOrphan(sql: Sql, key: ForeignKey): boolean {
+  return first(sql, `SELECT 1 FROM ${quoteName(key.child)} AS c WHERE ${hasNoParent(key)} LIMIT 1`) !== null;
 }
 
 function exists(sql: Sql, table: string): boolean {

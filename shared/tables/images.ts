@@ -1,9 +1,12 @@
 import { FUNCTION_ARGUMENTS_MAX } from '../limits.ts';
 import { quoteName, type TableLayout } from './schema.ts';
 
-/** SQL for one value in a row image: JSON refuses blobs, so they go as tagged hex. */
+/**
+ * SQL for one value in a row image: JSON refuses blobs, so they go as tagged hex. Text is joined to nothing, which makes it
+ * plain: in a trigger it may still carry the mark of a JSON function, and would then be written as JSON, not as a string.
+ */
 function valueSql(column: string): string {
-  return `CASE typeof(${column}) WHEN 'blob' THEN json_object('x', hex(${column})) ELSE ${column} END`;
+  return `CASE typeof(${column}) WHEN 'blob' THEN json_object('x', hex(${column})) WHEN 'text' THEN ${column} || '' ELSE ${column} END`;
 }
 
 /** SQL that writes the image of a row, JSON text. `row` is NEW, OLD or a table. */

@@ -1,5 +1,5 @@
 import { Refusal } from '../failure.ts';
-import { largeRow } from '../log/tail.ts';
+import { largeRow } from '../log/captured.ts';
 import { type Sql, SqlError, type SqlValue } from '../ports.ts';
 import { bindStatement, columnName } from './bind.ts';
 import { Inspector } from './inspect.ts';

@@ -1,4 +1,5 @@
 import { refuse } from '../failure.ts';
+import { PLATFORM_COLUMNS_MAX } from '../limits.ts';
 import { all, first, run, type Sql } from '../ports.ts';
 
 /**
@@ -11,6 +12,7 @@ export interface TableLayout {
   readonly columns: readonly string[];
   /** The columns of `columns` that name a row for ever: the rowid, or the key of a WITHOUT ROWID table. */
   readonly key: readonly string[];
+  readonly hasRowid: boolean;
   readonly autoincrement: boolean;
 }
 
@@ -85,10 +87,10 @@ export function readLayout(sql: Sql, name: string): TableLayout {
   const autoincrement = /\bautoincrement\b/i.test(text) && isInSequence(sql);
 
   if (primaryKey.length > 0 && isWithoutRowid(sql, name)) {
-    return { name, columns: names, key: primaryKey, autoincrement: false };
+    return { name, columns: names, key: primaryKey, hasRowid: false, autoincrement: false };
   }
   if (primaryKey.length === 1 && keyIndex === undefined) {
-    return { name, columns: names, key: primaryKey, autoincrement };
+    return { name, columns: names, key: primaryKey, hasRowid: true, autoincrement };
   }
   const taken = new Set(allColumns(sql, name).map((column) => column.toLowerCase()));
   const rowid = ROWID_NAMES.find((candidate) => !taken.has(candidate));
@@ -98,7 +100,13 @@ export function readLayout(sql: Sql, name: string): TableLayout {
       detail: `the table ${name} has columns named rowid, _rowid_ and oid, so its rows cannot be told apart; rename one of them or give the table an INTEGER PRIMARY KEY`,
     });
   }
-  return { name, columns: [rowid, ...names], key: [rowid], autoincrement: false };
+  if (names.length >= PLATFORM_COLUMNS_MAX) {
+    refuse({
+      code: 'sql-not-allowed',
+      detail: `the table ${name} has ${PLATFORM_COLUMNS_MAX} columns, which leaves no room for the rowid that tells its rows apart; make one of them the INTEGER PRIMARY KEY, or use one less`,
+    });
+  }
+  return { name, columns: [rowid, ...names], key: [rowid], hasRowid: true, autoincrement: false };
 }
 
 function allColumns(sql: Sql, table: string): string[] {

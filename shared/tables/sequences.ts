@@ -1,21 +1,20 @@
+import { refuse } from '../failure.ts';
 import { all, first, type Sql } from '../ports.ts';
-import { parseChange, rowLine, SEQUENCE_TABLE } from './change.ts';
+import { rowLine, SEQUENCE_TABLE } from './change.ts';
 import { readLayout } from './schema.ts';
 
 /**
  * AUTOINCREMENT's counters are state too, and no trigger can watch sqlite_sequence. A follower that inserts the
  * logged rows moves its counters by itself; what else moves them (an insert that was ignored, a user's own UPDATE of
- * sqlite_sequence) is found here after each statement and logged as a change of that table.
+ * sqlite_sequence) is found here before an entry is closed, and logged as a change of that table.
  */
 export class Sequences {
   readonly #sql: Sql;
-  #seen: ReadonlyMap<string, string>;
-  #isInUse: boolean;
+  #seen: ReadonlyMap<string, string> = new Map();
+  #isInUse = false;
 
   constructor(sql: Sql) {
     this.#sql = sql;
-    this.#isInUse = false;
-    this.#seen = new Map();
     this.reload();
   }
 
@@ -25,43 +24,54 @@ export class Sequences {
     this.#seen = this.#read();
   }
 
-  /** Lines for the counters that stand elsewhere than the captured inserts would put them. */
+  /**
+   * Lines for the counters that stand elsewhere than the inserts would put them that were captured since the last call.
+   * They go behind those inserts. @throws Refusal
+   */
   linesAfter(captured: () => readonly string[]): string[] {
     if (!this.#isInUse) return [];
     const before = this.#seen;
     const now = this.#read();
     this.#seen = now;
-    const names = [...new Set([...before.keys(), ...now.keys()])].filter((name) => before.get(name) !== now.get(name));
-    if (names.length === 0) return [];
-    const reached = this.#insertedMax(captured(), new Set(names));
-    return names
-      .filter((name) => !isWhereInsertsLeaveIt(now.get(name), before.get(name), reached.get(name)))
-      .map((name) => rowLine(SEQUENCE_TABLE, before.get(name) ?? '', now.get(name) ?? ''));
+    const names = [...new Set([...before.keys(), ...now.keys(), ...this.#autoincrementTables()])];
+    const lines = names.length === 0 ? [] : captured();
+    return names.flatMap((name) => {
+      const there = this.#movedTo(name, before.get(name) ?? '', lines);
+      const here = now.get(name) ?? '';
+      return here === there ? [] : [rowLine(SEQUENCE_TABLE, there, here)];
+    });
   }
 
   #read(): Map<string, string> {
     if (!this.#isInUse) return new Map();
     const rows = all(this.#sql, 'SELECT name, json_array(name, seq) FROM sqlite_sequence');
-    return new Map(rows.map(([name, image]) => [String(name), image as string]));
-  }
-
-  #insertedMax(lines: readonly string[], tables: ReadonlySet<string>): Map<string, number> {
-    const reached = new Map<string, number>();
-    for (const line of lines) {
-      const change = parseChange(line);
-      if (change.kind !== 'insert' || !tables.has(change.table)) continue;
-      const layout = readLayout(this.#sql, change.table);
-      const id = (JSON.parse(change.after) as number[])[layout.columns.indexOf(layout.key[0] ?? '')] ?? 0;
-      reached.set(change.table, Math.max(id, reached.get(change.table) ?? 0));
+    const counters = new Map(rows.map(([name, image]) => [String(name), image as string]));
+    if (counters.size < rows.length || rows.some(([name]) => name === null)) {
+      refuse({ code: 'sql-not-allowed', detail: 'sqlite_sequence would hold two rows for one table, or one for none' });
     }
-    return reached;
+    return counters;
+  }
+
+  #autoincrementTables(): string[] {
+    const text = "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%autoincrement%'";
+    return all(this.#sql, text).map(([name]) => name as string);
+  }
+
+  /** The counter's row, '' for none, at a follower that had `before` and inserts what is logged. */
+  #movedTo(name: string, before: string, lines: readonly string[]): string {
+    const start = `${JSON.stringify(name)}\t\t`;
+    const inserted = lines.filter((line) => line.startsWith(start)).map((line) => line.slice(start.length));
+    const layout = inserted.length === 0 ? null : readLayout(this.#sql, name);
+    if (layout === null || !layout.autoincrement) return before;
+    const at = layout.columns.indexOf(String(layout.key[0]));
+    const ids = inserted.map((image) => (JSON.parse(image) as number[])[at] ?? 0);
+    const from = before === '' ? 0 : (JSON.parse(before) as [string, unknown])[1];
+    if (typeof from !== 'number') return UNKNOWN;
+    const reached = ids.reduce((max, id) => Math.max(max, id), from);
+    // Beyond what a double holds exactly, the counter is logged: that is harmless.
+    return Number.isSafeInteger(reached) ? `[${JSON.stringify(name)},${reached}]` : UNKNOWN;
   }
 }
 
-/** Ids beyond what a double holds are never taken as equal: then the line is logged, which is harmless. */
-function isWhereInsertsLeaveIt(now: string | undefined, before: string | undefined, inserted: number | undefined): boolean {
-  if (now === undefined || inserted === undefined) return false;
-  const [, seq] = JSON.parse(now) as [string, number];
-  const [, from] = before === undefined ? [null, 0] : (JSON.parse(before) as [string, number]);
-  return Number.isSafeInteger(seq) && Number.isSafeInteger(from) && seq === Math.max(inserted, from);
-}
+/** Equal to no row. */
+const UNKNOWN = '[]';

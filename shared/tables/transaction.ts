@@ -1,12 +1,13 @@
 import { Lru } from '../lru.ts';
-import { first, run, type Sql } from '../ports.ts';
+import type { Captured, ChangeRow } from '../log/captured.ts';
+import { run, type Sql } from '../ports.ts';
 import { CAPTURE_LINE_SQL, captureAllSql, installCapture, removeCapture } from './capture.ts';
-import { type KeptTrigger, type SchemaChange, schemaLine } from './change.ts';
+import { type KeptTrigger, parseChange, type SchemaChange, schemaLine } from './change.ts';
 import { DeferredKeys, type Deferral } from './foreign-keys.ts';
 import { type Prepared, Preparer } from './prepare.ts';
 import { type ResultMeta, readReturned, readRows, type StatementResult } from './result.ts';
 import { type ExactReturning, exactReturning } from './returning.ts';
-import { readLayout, type SchemaObject, userSchema } from './schema.ts';
+import { readLayout, type SchemaObject, type TableLayout, userSchema } from './schema.ts';
 import { columnName } from './bind.ts';
 import { Sequences } from './sequences.ts';
 import type { Statement } from './values.ts';
@@ -18,14 +19,15 @@ export interface TransactionResult {
 }
 
 interface RunState {
+  readonly captured: Captured;
   deferral: Deferral;
   hasWritten: boolean;
+  hasDropped: boolean;
+  /** How many captured lines the counters of AUTOINCREMENT have been compared with. */
+  linesCounted: number;
 }
 
 const RETURNING_MAX = 200;
-
-/** The lines captured in the open transaction so far. */
-type Captured = () => readonly string[];
 
 /**
  * Runs a user's statements on the leader, so that all they do to rows and schema is captured. Each call of
@@ -36,6 +38,7 @@ export class UserTransactions {
   readonly #preparer: Preparer;
   readonly #sequences: Sequences;
   readonly #deferredKeys: DeferredKeys;
+  readonly #layouts = new Map<string, TableLayout>();
   readonly #returning = new Lru<string, ExactReturning | null>(RETURNING_MAX);
 
   constructor(sql: Sql) {
@@ -47,10 +50,10 @@ export class UserTransactions {
 
   /** @throws Refusal or SqlError; then nothing may stay. */
   run(statements: readonly Statement[], captured: Captured): TransactionResult {
-    const state: RunState = { deferral: 'as declared', hasWritten: false };
+    const state: RunState = { captured, deferral: 'as declared', hasWritten: false, hasDropped: false, linesCounted: 0 };
     try {
-      const results = statements.map((statement) => this.#run(statement, captured, state));
-      if (state.hasWritten) this.#deferredKeys.check(captured, state.deferral);
+      const results = statements.map((statement) => this.#run(statement, state));
+      if (state.hasWritten) this.#finish(state);
       return { results, isRead: !state.hasWritten };
     } finally {
       // It would last until the platform commits, and loosen the keys for other callers' transactions.
@@ -58,17 +61,40 @@ export class UserTransactions {
     }
   }
 
-  #run(statement: Statement, captured: Captured, state: RunState): StatementResult {
+  #run(statement: Statement, state: RunState): StatementResult {
     const prepared = this.#preparer.prepare(statement);
-    if (prepared.parsed.kind === 'setting') {
-      run(this.#sql, prepared.text);
-      state.deferral = 'all';
-      return NOTHING;
-    }
+    if (prepared.parsed.kind === 'setting') return this.#defer(prepared.text, state);
     const isSchema = prepared.parsed.kind === 'schema';
     if (!isSchema && !prepared.writes) return this.#preparer.read(prepared);
     state.hasWritten = true;
-    return isSchema ? this.#changeSchema(prepared) : this.#write(prepared, captured);
+    return isSchema ? this.#changeSchema(prepared, state) : this.#write(prepared, state.captured);
+  }
+
+  /** All keys, from here to the end of the transaction: SQLite forgets what it counted when this is turned off. */
+  #defer(text: string, state: RunState): StatementResult {
+    if (SETS_OFF.test(text) || state.deferral === 'all') return NOTHING;
+    // Violations are counted apart before and after, so that one from before would stay counted for ever.
+    this.#deferredKeys.check(() => state.captured.lines(), state.deferral);
+    run(this.#sql, text);
+    state.deferral = 'all';
+    return NOTHING;
+  }
+
+  #finish(state: RunState): void {
+    this.#countSequences(state);
+    this.#deferredKeys.check(() => state.captured.lines(), state.deferral);
+    if (state.hasDropped && state.deferral === 'all') this.#deferredKeys.checkAll(state.deferral);
+  }
+
+  /** Only now, not after each statement, because each line changes last_insert_rowid() for the user's next one. */
+  #countSequences(state: RunState): void {
+    const lines = this.#sequences.linesAfter(() => {
+      const captured = state.captured.lines();
+      const since = captured.slice(state.linesCounted);
+      state.linesCounted = captured.length;
+      return since;
+    });
+    for (const line of lines) run(this.#sql, CAPTURE_LINE_SQL, line);
   }
 
   /** What was remembered of schema and counters may be of the transaction that was undone. */
@@ -79,6 +105,7 @@ export class UserTransactions {
   #forget(): void {
     this.#preparer.forgetPlans();
     this.#deferredKeys.forget();
+    this.#layouts.clear();
     this.#returning.clear();
     this.#sequences.reload();
   }
@@ -88,18 +115,36 @@ export class UserTransactions {
     const cursor = this.#sql.exec(exact?.text ?? text, ...bindings);
     const columns = cursor.columns.slice(0, exact?.digits.length).map(columnName);
     const rows = exact === null ? readRows(cursor).json : readReturned(cursor, exact.digits);
-    // Before anything else runs: these two are of the last statement.
-    const [changes, lastRowId] = first(this.#sql, 'SELECT changes(), last_insert_rowid()') ?? [];
-    for (const line of this.#sequences.linesAfter(captured)) run(this.#sql, CAPTURE_LINE_SQL, line);
+    const { changes, lastRowId, added } = captured.readWritten();
     const inserts = parsed.verb === 'INSERT' || parsed.verb === 'REPLACE';
     const meta: ResultMeta = {
-      changes: changes as number,
-      last_row_id: inserts && changes !== 0 ? (lastRowId as number) : 0,
+      changes,
+      last_row_id: inserts && changes !== 0 && this.#hasInserted(lastRowId, added, text) ? lastRowId : 0,
       rows_read: cursor.rowsRead,
       rows_written: cursor.rowsWritten,
       duration_ms: 0,
     };
     return { columns, rows, meta };
+  }
+
+  /** SQLite goes on telling the rowid of an earlier insert, perhaps of Tidemark's own, after an upsert that updated. */
+  #hasInserted(rowId: number, added: readonly ChangeRow[], text: string): boolean {
+    const words = unquoted(text);
+    return added.some(({ line }) => {
+      const change = parseChange(line);
+      // A row that a trigger put into another table may have the same rowid.
+      if (change.kind !== 'insert' || !words.includes(unquoted(change.table))) return false;
+      const layout = this.#layout(change.table);
+      return layout.hasRowid && (JSON.parse(change.after) as unknown[])[layout.columns.indexOf(String(layout.key[0]))] === rowId;
+    });
+  }
+
+  #layout(table: string): TableLayout {
+    const known = this.#layouts.get(table);
+    if (known !== undefined) return known;
+    const layout = readLayout(this.#sql, table);
+    this.#layouts.set(table, layout);
+    return layout;
   }
 
   #exact(text: string): ExactReturning | null {
@@ -110,7 +155,8 @@ export class UserTransactions {
     return exact;
   }
 
-  #changeSchema({ parsed, text, bindings }: Prepared): StatementResult {
+  #changeSchema({ parsed, text, bindings }: Prepared, state: RunState): StatementResult {
+    this.#countSequences(state);
     const before = userSchema(this.#sql);
     if (parsed.verb === 'ALTER') removeCapture(this.#sql);
     run(this.#sql, text, ...bindings);
@@ -123,9 +169,26 @@ export class UserTransactions {
     if (made !== undefined) run(this.#sql, captureAllSql(readLayout(this.#sql, made.name)));
     installCapture(this.#sql);
     this.#forget();
+    this.#deferredKeys.checkDeclarations();
+    if (parsed.verb === 'DROP' && tablesOf(after).length < tablesOf(before).length) this.#checkDrop(state);
     return NOTHING;
   }
+
+  /**
+   * SQLite counts a row whose parent's table was dropped, and a new table of that name does not undo the count. Keys
+   * deferred by PRAGMA can be uncounted, so they are looked at in the end; those declared so cannot.
+   */
+  #checkDrop(state: RunState): void {
+    state.hasDropped = true;
+    this.#deferredKeys.checkAll('as declared');
+  }
 }
+
+function unquoted(text: string): string {
+  return text.toLowerCase().replaceAll(/["'`[\]]/g, '');
+}
+
+const SETS_OFF = /\b(?:off|false|0)\W*$/i;
 
 const NOTHING: StatementResult = {
   columns: [],
@@ -140,8 +203,12 @@ function madeBySelect(
   after: readonly SchemaObject[],
 ): SchemaObject | undefined {
   if (!createsTableAs) return undefined;
-  const known = new Set(before.filter((object) => object.type === 'table').map((object) => object.name));
-  return after.find((object) => object.type === 'table' && !known.has(object.name));
+  const known = new Set(tablesOf(before).map((object) => object.name));
+  return tablesOf(after).find((object) => !known.has(object.name));
+}
+
+function tablesOf(objects: readonly SchemaObject[]): SchemaObject[] {
+  return objects.filter((object) => object.type === 'table');
 }
 
 /** What followers must do to their schema, or null where nothing changed. */

@@ -93,7 +93,7 @@ const NOT_ALLOWED = [
   'CREATE TEMP TABLE x (a)', 'CREATE VIRTUAL TABLE x USING fts5(a)', 'CREATE TABLE _tidemark_mine (a)', '', '-- nothing',
 ];
 
-describe('[ER1] every error is problem+json with its code and status', () => {
+describe('[HE1] every error is problem+json with its code and status', () => {
   it.each(WRONG)('$what: $status $code', async ({ code, status, says, ask }) => {
     const answer = await ask();
     expect([answer.status, answer.json.code], answer.text).toEqual([status, code]);
@@ -120,7 +120,7 @@ describe('[ER1] every error is problem+json with its code and status', () => {
   });
 });
 
-it('[ER2] an error on a database carries a token that is moved forward, never back', async () => {
+it('[HE2] an error on a database carries a token that is moved forward, never back', async () => {
   const write = await query({ sql: 'UPDATE item SET n = n + 1' });
   const answer = await query({ sql: "INSERT INTO item (name) VALUES ('first')" }, { 'Tidemark-Session': token });
   expect(answer.status).toBe(409);

@@ -27,7 +27,7 @@ async function prepare(): Promise<void> {
   ]);
 }
 
-it(`[SG9] no statement resets an object: others always get their answer (FUZZ_SEED=${SEED} FUZZ_RUNS=${STATEMENTS})`, async () => {
+it(`[SG15] no statement resets an object: others always get their answer (FUZZ_SEED=${SEED} FUZZ_RUNS=${STATEMENTS})`, async () => {
   const texts = fc.sample(fragmentText, { numRuns: STATEMENTS, seed: SEED });
   const troubled: string[] = [];
   const odd: string[] = [];

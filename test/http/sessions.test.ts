@@ -126,7 +126,7 @@ describe('Idempotency-Key', () => {
   });
 });
 
-it('[RE1] replication status names every follower with its lag', async () => {
+it('[RS1] replication status names every follower with its lag', async () => {
   await insert();
   await server.api.settledDigests('shop', REGIONS);
   const { json } = await server.api.send('GET', '/v1/databases/shop/replication');
