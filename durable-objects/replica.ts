@@ -113,11 +113,12 @@ export class Replica extends DurableObject<ObjectsEnv> implements ReplicaRpc {
     const call = (this.#lastCall += 1);
     const waiting = Promise.withResolvers<Reply>();
     this.#calls.set(call, waiting);
+    // A step that throws abandons all calls, this one too: its caller is told by the promise.
     try {
       begin(call);
     } catch (error) {
+      waiting.reject(error);
       this.#calls.delete(call);
-      throw error;
     }
     return waiting.promise as Promise<T>;
   }

@@ -44,11 +44,6 @@ export class StorageSql implements Sql {
     }
   }
 
-  /** Resolves when all that was written so far is durable. */
-  async durable(): Promise<void> {
-    await this.#storage.sync();
-  }
-
   /** The object's one alarm, in milliseconds since 1970; null takes it away. Each call is a row written. */
   async setAlarm(at: number | null): Promise<void> {
     await (at === null ? this.#storage.deleteAlarm() : this.#storage.setAlarm(at));
@@ -69,8 +64,21 @@ export class StorageSql implements Sql {
    * meanwhile fails with SQLITE_BUSY, and the object is reset under everybody who uses it.
    */
   #finishCursor(): void {
-    this.#open?.finish();
+    const cursor = this.#open;
     this.#open = null;
+    if (cursor?.isFinished === false) cursor.finish(() => this.#abortReads());
+  }
+
+  /** A change of the schema that is undone makes SQLite abort every statement that is still reading. */
+  #abortReads(): void {
+    try {
+      this.#storage.transactionSync(() => {
+        this.#sql.exec('CREATE TABLE _tidemark_abort (nothing)');
+        throw new Error('only to be undone');
+      });
+    } catch {
+      // As meant.
+    }
   }
 
   /**
@@ -123,12 +131,23 @@ class StorageCursor implements SqlCursor {
     }
   }
 
-  /** Reads what is left of a statement that wrote. A query may stay unread, and could have no end. */
-  finish(): void {
-    if (this.#finished) return;
+  get isFinished(): boolean {
+    return this.#finished;
+  }
+
+  /**
+   * Ends a statement whose rows were not all read. One that wrote is read to its end. A query could have no end, and
+   * left as it is it would lock its tables against every later change of the schema: it is aborted.
+   */
+  finish(abortReads: () => void): void {
     this.#finished = true;
-    if (this.#cursor.rowsWritten === 0) return;
-    for (const _row of this.#cursor.raw());
+    const isQuery = this.#cursor.rowsWritten === 0;
+    if (isQuery) abortReads();
+    try {
+      for (const _row of this.#cursor.raw()) if (isQuery) return;
+    } catch (error) {
+      if (!isQuery) throw error;
+    }
   }
 }
 

@@ -16,7 +16,10 @@ export const BODY_BYTES_MAX = 8 * MIB;
 export const STATEMENTS_MAX = 1000;
 export const SQL_BYTES_MAX = 100_000;
 export const PARAMS_MAX = 100;
+/** All results of a request together. */
 export const RESULT_BYTES_MAX = 8 * MIB;
+/** An answer that is kept for retries, in the log and in a row of its own. */
+export const KEPT_ANSWER_BYTES_MAX = 500_000;
 export const REQUEST_ID_CHARS_MAX = 255;
 export const TOKEN_CHARS_MAX = 4096;
 export const TOKEN_PARTITIONS_MAX = 64;
@@ -27,8 +30,11 @@ export const REQUEST_ID_KEPT_MS = 24 * 60 * 60 * 1000;
 
 // What the log holds.
 export const ENTRY_BYTES_MAX = 8 * MIB;
-/** A hash is stored at least every so many entries, so a restart recomputes no more than this. */
+/** A hash is stored at least every so many entries and so much text, so a restart recomputes no more than this. */
 export const HASHED_ENTRIES_EVERY = 1024;
+export const HASHED_CHARS_EVERY = MIB;
+/** Rows of the log that are in memory at once while it is read; each may be as large as a row may be. */
+export const LOG_PAGE_ROWS = 16;
 /** A segment's text is kept in parts of so many characters: at 3 bytes each, below the row limit. */
 export const SEGMENT_PART_CHARS = 600_000;
 
@@ -52,6 +58,8 @@ export const SEND_CHECK_MS = 5_000;
 export const SEND_TIMEOUT_MS = 30_000;
 
 assert(3 * SEGMENT_PART_CHARS < PLATFORM_ROW_BYTES_MAX, 'a segment part fits a row');
-assert(ENTRY_BYTES_MAX + 3 * BATCH_CHARS_MAX < PLATFORM_MESSAGE_BYTES_MAX, 'a batch fits a message');
+assert(2 * KEPT_ANSWER_BYTES_MAX < PLATFORM_ROW_BYTES_MAX, 'a kept answer fits a row, its quotes escaped');
+assert(LOG_PAGE_ROWS * PLATFORM_ROW_BYTES_MAX <= 32 * MIB, 'a page of the log fits the memory');
+assert(ENTRY_BYTES_MAX + 2 * KEPT_ANSWER_BYTES_MAX + 3 * BATCH_CHARS_MAX < PLATFORM_MESSAGE_BYTES_MAX, 'a batch fits a message');
 assert(RESULT_BYTES_MAX < PLATFORM_MESSAGE_BYTES_MAX, 'a result fits a message');
 assert(BODY_BYTES_MAX < PLATFORM_MESSAGE_BYTES_MAX, 'a request fits a message');

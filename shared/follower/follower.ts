@@ -112,8 +112,8 @@ export class Follower {
     if (failure !== null) return { kind: 'failed', detail: failure };
     this.#head = batch.head;
     const lastTime = this.#log.receivedTime;
-    if (lastTime !== null) this.#clock.caughtUp(lastTime);
-    if (this.applied.lsn >= batch.head.lsn) this.#clock.caughtUp(batch.leader_now);
+    if (lastTime !== null) this.#clock.caughtUp(lastTime, now);
+    if (this.applied.lsn >= batch.head.lsn) this.#clock.caughtUp(batch.leader_now, now);
     return { kind: 'appended', applied: this.applied };
   }
 
@@ -168,9 +168,10 @@ export class Follower {
     this.#clock.exchanged(askedAt, reply.batch.leader_now);
     const appended = this.#append(reply.batch, now);
     const answers = this.#wake(now);
-    if (this.#waiters.isEmpty) return answers;
     const isThereMore = appended.kind === 'appended' && this.applied.lsn < this.#head.lsn;
-    return isThereMore ? [...answers, ...this.#pull()] : [...answers, ...this.#giveUp(() => true, now)];
+    // Of what came after the leader was asked, its answer says nothing.
+    const given = isThereMore ? [] : this.#giveUp((waiter) => waiter.since <= askedAt, now);
+    return [...answers, ...given, ...(this.#waiters.isEmpty ? [] : this.#pull())];
   }
 
   #pull(): FollowerEffect[] {

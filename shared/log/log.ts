@@ -1,17 +1,31 @@
 import { assert } from '../assert.ts';
 import { type Epoch, EPOCH_FIRST, type Lsn, LSN_ZERO, lsnAfter } from '../lsn.ts';
+import { Lru } from '../lru.ts';
 import type { Position } from '../position.ts';
 import type { Sql } from '../ports.ts';
 import { type ChainEnd, HASH_OF_NOTHING, type RecordedRequest } from './entry.ts';
 import { createSegments, loadSegmentsEnd, segmentAfter, writeSegment } from './segments.ts';
 import { Captured, type ChangeRow } from './captured.ts';
-import { beginTail, closeEntry, createTail, loadTailEnd, type StoredEntry, tailAfter } from './tail.ts';
+import {
+  beginTail,
+  closeEntry,
+  createTail,
+  loadTailEnd,
+  type StoredEntry,
+  tailAfter,
+  type TailEnd,
+  type TailEntry,
+  type TailPlace,
+} from './tail.ts';
 
 /** How much one reading of the log may give. The first entry is given whatever its size. */
 export interface ReadBound {
   readonly entries: number;
   readonly chars: number;
 }
+
+/** Followers that may be catching up at the same time without reading anything twice. */
+const READERS_MAX = 16;
 
 const EMPTY: ChainEnd = { epoch: EPOCH_FIRST, lsn: LSN_ZERO, hash: HASH_OF_NOTHING };
 
@@ -28,17 +42,18 @@ export function createLog(sql: Sql): void {
 export class Log {
   readonly #sql: Sql;
   #end: ChainEnd;
-  /** The last change that an entry holds; null on a replica that never led. */
-  #lastChange: number | null;
+  /** Null on a replica that never led. */
+  #tail: TailEnd | null;
   #received: number | null;
+  /** Places that were reached by reading, so that a follower that catches up is read to from where it is. */
+  readonly #reached = new Lru<Lsn, TailPlace>(READERS_MAX);
 
   constructor(sql: Sql) {
     this.#sql = sql;
-    const tail = loadTailEnd(sql);
     const segments = loadSegmentsEnd(sql);
-    this.#end = later(tail?.end ?? EMPTY, segments?.end ?? EMPTY);
+    this.#tail = loadTailEnd(sql);
+    this.#end = later(this.#tail?.end ?? EMPTY, segments?.end ?? EMPTY);
     this.#received = segments?.time ?? null;
-    this.#lastChange = tail?.lastChange ?? null;
   }
 
   get end(): ChainEnd {
@@ -56,21 +71,25 @@ export class Log {
 
   /** From here on entries are made of captured changes. */
   beginLeading(): void {
-    if (this.#lastChange === null) this.#lastChange = beginTail(this.#sql, this.#end);
+    this.#tail ??= beginTail(this.#sql, this.#end);
   }
 
   /** What the capture triggers write from here on. */
   capture(): Captured {
-    assert(this.#lastChange !== null, 'only a leader captures');
-    return new Captured(this.#sql, this.#lastChange);
+    return new Captured(this.#sql, this.#leading().lastChange);
   }
 
   /** Makes the captured changes one entry. The last thing that a transaction does. */
   close(epoch: Epoch, captured: readonly ChangeRow[], request: RecordedRequest | null): StoredEntry {
-    const entry = closeEntry(this.#sql, this.#end, { epoch, captured, request });
-    this.#end = entry.end;
-    this.#lastChange = captured.at(-1)?.id ?? this.#lastChange;
+    const { entry, tail } = closeEntry(this.#sql, this.#leading(), { epoch, captured, request });
+    this.#tail = tail;
+    this.#end = tail.end;
     return entry;
+  }
+
+  #leading(): TailEnd {
+    assert(this.#tail !== null, 'only a leader captures');
+    return this.#tail;
   }
 
   /** Stores entries that a leader sent; the caller has checked that they follow the end. */
@@ -85,18 +104,30 @@ export class Log {
 
   /** The entries after `after`, within the bound; null where the log does not hold the one that follows it. */
   readAfter(after: Lsn, bound: ReadBound): StoredEntry[] | null {
-    const entries: StoredEntry[] = [];
+    const entries: (StoredEntry | TailEntry)[] = [];
     let chars = 0;
     for (let from = after; from < this.#end.lsn; ) {
-      const source = segmentAfter(this.#sql, from) ?? tailAfter(this.#sql, from);
-      const reached = from;
-      for (const entry of source ?? []) {
+      const before = from;
+      for (const entry of this.#source(from)) {
         chars += entry.text.length;
-        if (entries.length > 0 && (entries.length >= bound.entries || chars > bound.chars)) return entries;
+        const isFull = entries.length >= bound.entries || chars > bound.chars;
+        if (entries.length > 0 && isFull) return this.#remembered(entries);
         entries.push(entry);
         from = entry.end.lsn;
       }
-      if (from === reached) return entries.length > 0 ? entries : null;
+      if (from === before) return entries.length > 0 ? entries : null;
+    }
+    return this.#remembered(entries);
+  }
+
+  #source(after: Lsn): Iterable<StoredEntry | TailEntry> {
+    return segmentAfter(this.#sql, after) ?? tailAfter(this.#sql, after, this.#reached.get(after) ?? null) ?? [];
+  }
+
+  #remembered(entries: (StoredEntry | TailEntry)[]): StoredEntry[] {
+    const last = entries.at(-1);
+    if (last !== undefined && 'lastChange' in last) {
+      this.#reached.set(last.end.lsn, { end: last.end, lastChange: last.lastChange });
     }
     return entries;
   }

@@ -38,14 +38,20 @@ export function writeSegment(sql: Sql, from: Lsn, last: StoredEntry, texts: read
     head,
   );
   parts.forEach((part, i) => {
-    run(sql, 'INSERT INTO _tidemark_segment_parts (last_lsn, part, text) VALUES (?, ?, ?)', end.lsn, i + 1, part);
+    run(
+      sql,
+      'INSERT INTO _tidemark_segment_parts (last_lsn, part, text) VALUES (?, ?, ?)',
+      end.lsn,
+      i + 1,
+      part,
+    );
   });
 }
 
 /** Never cuts a surrogate pair: SQLite keeps UTF-8, in which half of one cannot be written. */
 function inParts(text: string): string[] {
   const parts: string[] = [];
-  for (let from = 0; from < text.length; ) {
+  for (let from = 0; from < text.length;) {
     const end = from + SEGMENT_PART_CHARS;
     const to = isHighSurrogate(text.charCodeAt(end - 1)) ? end - 1 : end;
     parts.push(text.slice(from, to));
@@ -60,7 +66,10 @@ function isHighSurrogate(unit: number): boolean {
 
 /** Where the segments end, and the leader's clock there. */
 export function loadSegmentsEnd(sql: Sql): { readonly end: ChainEnd; readonly time: number } | null {
-  const row = first(sql, 'SELECT last_lsn, epoch, hash, time FROM _tidemark_segments ORDER BY last_lsn DESC LIMIT 1');
+  const row = first(
+    sql,
+    'SELECT last_lsn, epoch, hash, time FROM _tidemark_segments ORDER BY last_lsn DESC LIMIT 1',
+  );
   if (row === null) return null;
   const [lsn, epoch, hash, time] = row;
   return { end: { lsn: lsn as Lsn, epoch: epoch as Epoch, hash: hash as Hash }, time: time as number };
@@ -78,7 +87,11 @@ export function segmentAfter(sql: Sql, after: Lsn): Iterable<StoredEntry> | null
 }
 
 function fullText(sql: Sql, [lastLsn, , text]: SqlRow): string {
-  const parts = all(sql, 'SELECT text FROM _tidemark_segment_parts WHERE last_lsn = ? ORDER BY part', lastLsn as number);
+  const parts = all(
+    sql,
+    'SELECT text FROM _tidemark_segment_parts WHERE last_lsn = ? ORDER BY part',
+    lastLsn as number,
+  );
   return (text as string) + parts.map(([part]) => part as string).join('');
 }
 

@@ -1,6 +1,6 @@
 import { assert, present } from '../assert.ts';
-import { HASHED_ENTRIES_EVERY } from '../limits.ts';
-import { type Epoch, type Lsn, LSN_ZERO, lsnAfter } from '../lsn.ts';
+import { HASHED_CHARS_EVERY, HASHED_ENTRIES_EVERY, LOG_PAGE_ROWS } from '../limits.ts';
+import { type Epoch, type Lsn, lsnAfter } from '../lsn.ts';
 import { all, first, run, type Sql, type SqlRow } from '../ports.ts';
 import type { ChangeRow } from './captured.ts';
 import { type ChainEnd, encodeEntry, type Hash, hashOf, type RecordedRequest } from './entry.ts';
@@ -11,8 +11,8 @@ import { type ChainEnd, encodeEntry, type Hash, hashOf, type RecordedRequest } f
  * The capture triggers write one row a change. An entry of exactly one change and nothing else IS that
  * row: a single-row write costs two rows, its own and its change's. Rows written are what a user pays
  * for, so every other entry, and no more, has a row in _tidemark_entries as well:
- * one with several changes or a request id, the first of an epoch, and every 256th, which bounds how many
- * hashes a restart recomputes. Between two such rows LSNs and change ids go up together.
+ * one with several changes or a request id, the first of an epoch, and one every 1024 entries or
+ * mebibyte of text, which bounds what a restart recomputes. Between two such rows LSNs and change ids go up together.
  */
 export interface StoredEntry {
   readonly end: ChainEnd;
@@ -20,15 +20,20 @@ export interface StoredEntry {
   readonly time: number;
 }
 
-interface Mark {
+/** A place between two entries of the tail. */
+export interface TailPlace {
   readonly end: ChainEnd;
+  /** The last change of the entry before it. */
   readonly lastChange: number;
+}
+
+export type TailEntry = StoredEntry & TailPlace;
+
+interface Mark extends TailPlace {
   /** A mark that only says where leadership began: its entry is not here but in the segments. */
   readonly begins: boolean;
   readonly request: RecordedRequest | null;
 }
-
-const PAGE_ROWS = 500;
 
 /** The leader's clock, in milliseconds, as the capture triggers read it. */
 export const CLOCK_SQL = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
@@ -54,22 +59,24 @@ function toMark([lsn, epoch, lastChange, begins, hash, request]: SqlRow): Mark {
   };
 }
 
-function* changesAfter(sql: Sql, after: number): Generator<ChangeRow> {
+/** Rows behind `after`, by their first column. No page is left half read: an open cursor would lock the table. */
+function* pages(sql: Sql, text: string, after: number): Generator<SqlRow> {
   for (let from = after; ; ) {
-    const page = all(sql, 'SELECT id, time, line FROM _tidemark_changes WHERE id > ? ORDER BY id LIMIT ?', from, PAGE_ROWS);
-    for (const [id, time, line] of page) yield { id: id as number, time: time as number, line: line as string };
-    if (page.length < PAGE_ROWS) return;
+    const page = all(sql, `${text} LIMIT ${LOG_PAGE_ROWS}`, from);
+    yield* page;
+    if (page.length < LOG_PAGE_ROWS) return;
     from = page.at(-1)?.[0] as number;
   }
 }
 
-function* marksAfter(sql: Sql, after: Lsn): Generator<Mark> {
-  for (let from: Lsn = after; ; ) {
-    const page = all(sql, `SELECT ${MARK_COLUMNS} FROM _tidemark_entries WHERE lsn > ? ORDER BY lsn LIMIT ?`, from, PAGE_ROWS);
-    for (const row of page) yield toMark(row);
-    if (page.length < PAGE_ROWS) return;
-    from = page.at(-1)?.[0] as Lsn;
+function* changesAfter(sql: Sql, after: number): Generator<ChangeRow> {
+  for (const [id, time, line] of pages(sql, 'SELECT id, time, line FROM _tidemark_changes WHERE id > ? ORDER BY id', after)) {
+    yield { id: id as number, time: time as number, line: line as string };
   }
+}
+
+function* marksAfter(sql: Sql, after: Lsn): Generator<Mark> {
+  for (const row of pages(sql, `SELECT ${MARK_COLUMNS} FROM _tidemark_entries WHERE lsn > ? ORDER BY lsn`, after)) yield toMark(row);
 }
 
 function markAtOrBefore(sql: Sql, lsn: Lsn): Mark | null {
@@ -79,27 +86,27 @@ function markAtOrBefore(sql: Sql, lsn: Lsn): Mark | null {
 
 /**
  * The entries after `after` in order, as far as this tail has them without a break; null where it does not
- * hold the one that follows `after`.
+ * hold the one that follows `after`. `known` is a place that an earlier reading reached, if it reached `after`.
  */
-export function tailAfter(sql: Sql, after: Lsn): Iterable<StoredEntry> | null {
-  const start = markAtOrBefore(sql, after);
+export function tailAfter(sql: Sql, after: Lsn, known: TailPlace | null): Iterable<TailEntry> | null {
+  const start = known ?? markAtOrBefore(sql, after);
   return start === null ? null : skipTo(walk(sql, start), after);
 }
 
-function* skipTo(entries: Iterable<StoredEntry>, after: Lsn): Generator<StoredEntry> {
+function* skipTo(entries: Iterable<TailEntry>, after: Lsn): Generator<TailEntry> {
   for (const entry of entries) if (entry.end.lsn > after) yield entry;
 }
 
-function* walk(sql: Sql, start: Mark): Generator<StoredEntry> {
+function* walk(sql: Sql, start: TailPlace): Generator<TailEntry> {
   let end = start.end;
   const changes = changesAfter(sql, start.lastChange);
   let next = changes.next();
-  const entry = (epoch: Epoch, lines: readonly ChangeRow[], request: RecordedRequest | null): StoredEntry => {
+  const entry = (epoch: Epoch, lines: readonly ChangeRow[], request: RecordedRequest | null): TailEntry => {
     const position = { epoch, lsn: lsnAfter(end.lsn) };
-    const time = present(lines.at(-1), 'the changes of an entry').time;
+    const { id: lastChange, time } = present(lines.at(-1), 'the changes of an entry');
     const text = encodeEntry({ position, time, previous: end.hash, request, changes: lines.map((row) => row.line) });
     end = { ...position, hash: hashOf(text) };
-    return { end, text, time };
+    return { end, text, time, lastChange };
   };
   const takeOne = (): ChangeRow => {
     const row = present(next.value as ChangeRow | undefined, 'the change of an entry');
@@ -121,24 +128,29 @@ function* walk(sql: Sql, start: Mark): Generator<StoredEntry> {
   while (!next.done) yield entry(end.epoch, [takeOne()], null);
 }
 
-/** Where the tail ends, as the disk says, or null if this replica never led. */
-export function loadTailEnd(sql: Sql): { readonly end: ChainEnd; readonly lastChange: number } | null {
+/** Where the tail ends, and how much text stands behind the last hash that is stored. */
+export interface TailEnd extends TailPlace {
+  readonly charsSinceMark: number;
+}
+
+/** As the disk says; null if this replica never led. */
+export function loadTailEnd(sql: Sql): TailEnd | null {
   const [last] = all(sql, `SELECT ${MARK_COLUMNS} FROM _tidemark_entries ORDER BY lsn DESC LIMIT 1`);
   if (last === undefined) return null;
-  const mark = toMark(last);
-  let { end, lastChange } = mark;
-  for (const entry of walk(sql, mark)) {
-    end = entry.end;
-    lastChange += 1;
+  let { end, lastChange }: TailPlace = toMark(last);
+  let charsSinceMark = 0;
+  for (const entry of walk(sql, toMark(last))) {
+    ({ end, lastChange } = entry);
+    charsSinceMark += entry.text.length;
   }
-  return { end, lastChange };
+  return { end, lastChange, charsSinceMark };
 }
 
 /** Says that entries after `end` are written here. A replica does so when it begins to lead. */
-export function beginTail(sql: Sql, end: ChainEnd): number {
+export function beginTail(sql: Sql, end: ChainEnd): TailEnd {
   const lastChange = (first(sql, 'SELECT max(id) FROM _tidemark_changes')?.[0] ?? 0) as number;
   writeMark(sql, { end, lastChange, begins: true, request: null });
-  return lastChange;
+  return { end, lastChange, charsSinceMark: 0 };
 }
 
 function writeMark(sql: Sql, { end, lastChange, begins, request }: Mark): void {
@@ -154,19 +166,23 @@ function writeMark(sql: Sql, { end, lastChange, begins, request }: Mark): void {
   );
 }
 
-/** Makes one entry of `captured`, which must not be empty and must be the last changes there are. */
-export function closeEntry(
-  sql: Sql,
-  previous: ChainEnd,
-  content: { readonly epoch: Epoch; readonly captured: readonly ChangeRow[]; readonly request: RecordedRequest | null },
-): StoredEntry {
+export interface EntryContent {
+  readonly epoch: Epoch;
+  readonly captured: readonly ChangeRow[];
+  readonly request: RecordedRequest | null;
+}
+
+/** Makes one entry of the captured changes, which must be some and the last that there are; gives the new end. */
+export function closeEntry(sql: Sql, tail: TailEnd, content: EntryContent): { readonly entry: StoredEntry; readonly tail: TailEnd } {
   const { epoch, captured, request } = content;
-  const last = present(captured.at(-1), 'the changes of an entry');
-  const position = { epoch, lsn: lsnAfter(previous.lsn) };
+  const { id: lastChange, time } = present(captured.at(-1), 'the changes of an entry');
+  const position = { epoch, lsn: lsnAfter(tail.end.lsn) };
   const changes = captured.map((row) => row.line);
-  const text = encodeEntry({ position, time: last.time, previous: previous.hash, request, changes });
+  const text = encodeEntry({ position, time, previous: tail.end.hash, request, changes });
   const end: ChainEnd = { ...position, hash: hashOf(text) };
-  const isItsChange = captured.length === 1 && request === null && epoch === previous.epoch && position.lsn % HASHED_ENTRIES_EVERY !== LSN_ZERO;
-  if (!isItsChange) writeMark(sql, { end, lastChange: last.id, begins: false, request });
-  return { end, text, time: last.time };
+  const charsSinceMark = tail.charsSinceMark + text.length;
+  const isDue = position.lsn % HASHED_ENTRIES_EVERY === 0 || charsSinceMark > HASHED_CHARS_EVERY;
+  const isItsChange = captured.length === 1 && request === null && epoch === tail.end.epoch && !isDue;
+  if (!isItsChange) writeMark(sql, { end, lastChange, begins: false, request });
+  return { entry: { end, text, time }, tail: { end, lastChange, charsSinceMark: isItsChange ? charsSinceMark : 0 } };
 }

@@ -72,12 +72,14 @@ export class Applier {
 
   #rows(changes: readonly RowChange[]): void {
     // An action of a foreign key changes a row of its own, so that an entry of one change had none.
-    if (changes.length > 1 && changes.some((change) => this.#actions.mayFollow(change))) return this.#rowsAmongActions(changes);
+    if (changes.length > 1 && changes.some((change) => this.#actions.mayFollow(change)))
+      return this.#rowsAmongActions(changes);
     for (const change of changes) this.#row(change);
   }
 
   #row(change: RowChange): void {
-    if (change.kind === 'insert' && change.table !== SEQUENCE_TABLE) return this.#gather(change.table, change.after);
+    if (change.kind === 'insert' && change.table !== SEQUENCE_TABLE)
+      return this.#gather(change.table, change.after);
     this.#flush();
     if (change.table === SEQUENCE_TABLE) return this.#sequence(change);
     if (change.kind !== 'insert') this.#one(change);
@@ -102,7 +104,7 @@ export class Applier {
 
   /** Those that still wait, when as many as can be were applied. */
   #applyReady(late: readonly RowChange[]): RowChange[] {
-    for (let waiting = late; ; ) {
+    for (let waiting = late; ;) {
       const still = waiting.filter((change) => !this.#isReady(change));
       if (still.length === waiting.length || still.length === 0) return still;
       waiting = still;
@@ -116,7 +118,8 @@ export class Applier {
       return true;
     }
     const statements = this.#for(change.table);
-    if (change.kind !== 'insert' && first(this.#sql, statements.image, change.before)?.[0] !== change.before) return false;
+    if (change.kind !== 'insert' && first(this.#sql, statements.image, change.before)?.[0] !== change.before)
+      return false;
     try {
       if (change.kind === 'insert') run(this.#sql, statements.insertWithBlobs, `[${change.after}]`);
       else this.#actions.heldBack(change, () => this.#one(change));
@@ -151,7 +154,8 @@ export class Applier {
       change.kind === 'update'
         ? all(this.#sql, statements.update, change.after, change.before).length
         : all(this.#sql, statements.delete, change.before).length;
-    if (touched !== 1) throw new DivergenceError(`${change.kind} of a row of ${change.table} met ${touched} rows`);
+    if (touched !== 1)
+      throw new DivergenceError(`${change.kind} of a row of ${change.table} met ${touched} rows`);
   }
 
   #schema(schema: SchemaChange): void {
@@ -159,7 +163,13 @@ export class Applier {
     for (const [name, trigger] of Object.entries(schema.triggers)) {
       run(this.#sql, 'DELETE FROM _tidemark_triggers WHERE name = ?', name);
       if (trigger === null) continue;
-      run(this.#sql, 'INSERT INTO _tidemark_triggers (name, tbl_name, sql) VALUES (?, ?, ?)', name, trigger.table, trigger.sql);
+      run(
+        this.#sql,
+        'INSERT INTO _tidemark_triggers (name, tbl_name, sql) VALUES (?, ?, ?)',
+        name,
+        trigger.table,
+        trigger.sql,
+      );
     }
     this.#statements.clear();
     this.#actions.forget();
@@ -188,7 +198,9 @@ function tableStatements(layout: TableLayout): TableStatements {
   const table = quoteName(layout.name);
   const columns = layout.columns.map(quoteName);
   const isRow = (json: string) =>
-    layout.key.map((column) => `t.${quoteName(column)} = (${imageValue(json, layout.columns.indexOf(column))})`).join(' AND ');
+    layout.key
+      .map((column) => `t.${quoteName(column)} = (${imageValue(json, layout.columns.indexOf(column))})`)
+      .join(' AND ');
   const insert = (value: (i: number) => string) =>
     `INSERT OR ABORT INTO ${table} (${columns.join(', ')}) SELECT ${columns.map((_, i) => value(i)).join(', ')} FROM json_each(?) AS e`;
   const assignments = columns.map((column, i) => `${column} = ${imageValue('?1', i)}`);

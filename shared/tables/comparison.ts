@@ -6,7 +6,10 @@ import { quoteName } from './schema.ts';
 export function comparesAlike(sql: Sql, { child, parent, from, to }: ForeignKey): boolean {
   return from.every((column, i) => {
     const other = String(to[i]);
-    return affinityOf(sql, child, column) === affinityOf(sql, parent, other) && collationOf(sql, child, column) === collationOf(sql, parent, other);
+    return (
+      affinityOf(sql, child, column) === affinityOf(sql, parent, other) &&
+      collationOf(sql, child, column) === collationOf(sql, parent, other)
+    );
   });
 }
 
@@ -19,13 +22,20 @@ const AFFINITIES: readonly (readonly [RegExp, string])[] = [
 ];
 
 function affinityOf(sql: Sql, table: string, column: string): string {
-  const [type] = first(sql, 'SELECT type FROM pragma_table_xinfo(?) WHERE lower(name) = lower(?)', table, column) ?? [''];
+  const [type] = first(
+    sql,
+    'SELECT type FROM pragma_table_xinfo(?) WHERE lower(name) = lower(?)',
+    table,
+    column,
+  ) ?? [''];
   if (/^any$/i.test(String(type)) && isStrict(sql, table)) return 'none';
   return AFFINITIES.find(([pattern]) => pattern.test(String(type)))?.[1] ?? 'numeric';
 }
 
 function isStrict(sql: Sql, table: string): boolean {
-  return first(sql, "SELECT strict FROM pragma_table_list WHERE schema = 'main' AND name = ?", table)?.[0] === 1;
+  return (
+    first(sql, "SELECT strict FROM pragma_table_list WHERE schema = 'main' AND name = ?", table)?.[0] === 1
+  );
 }
 
 /** No PRAGMA tells a column's collation. A UNION compares by that of its first column: 3 BINARY, 1 and 2 apart the others. */

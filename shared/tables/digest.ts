@@ -23,7 +23,7 @@ export function digest(sql: Sql): string {
   if (first(sql, "SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence'") !== null) {
     for (const [image] of all(sql, 'SELECT json_array(name, seq) FROM sqlite_sequence ORDER BY name')) line('sequence', image as string);
   }
-  const requests = all(sql, 'SELECT id, fingerprint, answer FROM _tidemark_requests WHERE in_log ORDER BY id');
+  const requests = sql.exec('SELECT id, fingerprint, answer FROM _tidemark_requests WHERE in_log ORDER BY id');
   for (const [id, fingerprint, answer] of requests) line('request', id as string, fingerprint as string, answer as string);
   return bytesToHex(hash.digest());
 }

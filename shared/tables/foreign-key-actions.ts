@@ -67,7 +67,10 @@ export class ForeignKeyActions {
     const when = child === change.table ? ` WHEN ${this.#isOtherRow(change)}` : '';
     return ['delete', 'update'].map((event) => {
       const name = `${PREFIX}${event}_${child}`;
-      run(this.#sql, `CREATE TRIGGER ${quoteName(name)} BEFORE ${event} ON ${quoteName(child)}${when} BEGIN SELECT RAISE(IGNORE); END`);
+      run(
+        this.#sql,
+        `CREATE TRIGGER ${quoteName(name)} BEFORE ${event} ON ${quoteName(child)}${when} BEGIN SELECT RAISE(IGNORE); END`,
+      );
       return name;
     });
   }
@@ -75,8 +78,14 @@ export class ForeignKeyActions {
   #isOtherRow({ table, before }: RowChange): string {
     const layout = readLayout(this.#sql, table);
     const key = { ...layout, columns: layout.key };
-    const isRow = layout.key.map((column) => `t.${quoteName(column)} = (${imageValue('?1', layout.columns.indexOf(column))})`);
-    const [[image] = []] = all(this.#sql, `SELECT ${imageSql(key, 't')} FROM ${quoteName(table)} AS t WHERE ${isRow.join(' AND ')}`, before);
+    const isRow = layout.key.map(
+      (column) => `t.${quoteName(column)} = (${imageValue('?1', layout.columns.indexOf(column))})`,
+    );
+    const [[image] = []] = all(
+      this.#sql,
+      `SELECT ${imageSql(key, 't')} FROM ${quoteName(table)} AS t WHERE ${isRow.join(' AND ')}`,
+      before,
+    );
     return `${imageSql(key, 'OLD')} IS NOT ${quoteText(String(image))}`;
   }
 }
@@ -89,7 +98,9 @@ interface ActingTexts {
 
 function actingTexts(sql: Sql, key: ForeignKey): ActingTexts {
   const layout = readLayout(sql, key.parent);
-  const isRow = layout.key.map((column) => `p.${quoteName(column)} = (${imageValue('?1', layout.columns.indexOf(column))})`);
+  const isRow = layout.key.map(
+    (column) => `p.${quoteName(column)} = (${imageValue('?1', layout.columns.indexOf(column))})`,
+  );
   const isChild = key.from.map((column, i) => `p.${quoteName(String(key.to[i]))} = c.${quoteName(column)}`);
   const columns = layout.columns.map((column) => column.toLowerCase());
   const isOther = key.to.map((column) => {

@@ -45,16 +45,24 @@ export function foreignKeysOf(sql: Sql, child: string): ForeignKey[] {
 
 /** A key may name its parent in another case than the table was made with. */
 function tableNamed(sql: Sql, name: string): string {
-  const found = first(sql, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE", name);
+  const found = first(
+    sql,
+    "SELECT name FROM sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE",
+    name,
+  );
   return (found?.[0] ?? name) as string;
 }
 
 function primaryKey(sql: Sql, table: string): string[] {
-  return all(sql, 'SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk', table).map(([name]) => name as string);
+  return all(sql, 'SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk', table).map(
+    ([name]) => name as string,
+  );
 }
 
 function hasColumns(sql: Sql, table: string, columns: readonly string[]): boolean {
-  const found = all(sql, 'SELECT name FROM pragma_table_xinfo(?)', table).map(([name]) => String(name).toLowerCase());
+  const found = all(sql, 'SELECT name FROM pragma_table_xinfo(?)', table).map(([name]) =>
+    String(name).toLowerCase(),
+  );
   return columns.every((column) => found.includes(column.toLowerCase()));
 }
 
@@ -63,6 +71,8 @@ export function hasNoParent(key: ForeignKey): string {
   const isSet = key.from.map((column) => `c.${quoteName(column)} IS NOT NULL`).join(' AND ');
   if (!key.hasParent) return isSet;
   // The plus leaves the parent's affinity alone to decide; the left side's collation does so already.
-  const isParent = key.from.map((column, i) => `p.${quoteName(String(key.to[i]))} = +c.${quoteName(column)}`).join(' AND ');
+  const isParent = key.from
+    .map((column, i) => `p.${quoteName(String(key.to[i]))} = +c.${quoteName(column)}`)
+    .join(' AND ');
   return `${isSet} AND NOT EXISTS (SELECT 1 FROM ${quoteName(key.parent)} AS p WHERE ${isParent})`;
 }

@@ -92,7 +92,8 @@ function imagesByTable(lines: readonly string[]): Map<string, Images> {
 }
 
 function declaredTables(sql: Sql): string[] {
-  const text = "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%initially%deferred%' AND sql LIKE '%references%'";
+  const text =
+    "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%initially%deferred%' AND sql LIKE '%references%'";
   return all(sql, text).map(([name]) => name as string);
 }
 
@@ -100,7 +101,9 @@ function declaredTables(sql: Sql): string[] {
 function isOrphan(sql: Sql, key: ForeignKey, images: readonly string[]): boolean {
   if (images.length === 0 || !exists(sql, key.child)) return false;
   const child = readLayout(sql, key.child);
-  const isRow = child.key.map((column) => `c.${quoteName(column)} = (${imageValue('e.value', child.columns.indexOf(column))})`);
+  const isRow = child.key.map(
+    (column) => `c.${quoteName(column)} = (${imageValue('e.value', child.columns.indexOf(column))})`,
+  );
   const text = `SELECT 1 FROM json_each(?) AS e JOIN ${quoteName(key.child)} AS c ON ${isRow.join(' AND ')} WHERE ${hasNoParent(key)} LIMIT 1`;
   return chunks(images).some((chunk) => first(sql, text, chunk) !== null);
 }
@@ -113,7 +116,9 @@ function leavesOrphan(sql: Sql, key: ForeignKey, images: readonly string[]): boo
   const columns = readLayout(sql, key.parent).columns.map((column) => column.toLowerCase());
   const at = key.to.map((column) => columns.indexOf(column.toLowerCase()));
   if (at.includes(-1)) return hasOrphan(sql, key);
-  const names = key.from.map((column, i) => `c.${quoteName(column)} = (${imageValue('e.value', at[i] as number)})`);
+  const names = key.from.map(
+    (column, i) => `c.${quoteName(column)} = (${imageValue('e.value', at[i] as number)})`,
+  );
   const text = `SELECT 1 FROM json_each(?) AS e JOIN ${quoteName(key.child)} AS c ON ${names.join(' AND ')} WHERE ${hasNoParent(key)} LIMIT 1`;
   return chunks(images).some((chunk) => first(sql, text, chunk) !== null);
 }

@@ -37,7 +37,9 @@ export interface RequestPlace {
 
 /** Keeps the id of an entry, and forgets those that are older than promised by the leader's clock. */
 export function keepRequest(sql: Sql, request: RecordedRequest, at: RequestPlace): void {
-  run(sql, 'DELETE FROM _tidemark_requests WHERE time < ?', at.time - REQUEST_ID_KEPT_MS);
+  // Without an entry the followers would not prune with this replica, and would differ from it.
+  const prunable = at.in === 'log' ? '' : ' AND in_log = 0';
+  run(sql, `DELETE FROM _tidemark_requests WHERE time < ?${prunable}`, at.time - REQUEST_ID_KEPT_MS);
   run(
     sql,
     'INSERT OR REPLACE INTO _tidemark_requests (id, fingerprint, answer, lsn, time, in_log) VALUES (?, ?, ?, ?, ?, ?)',

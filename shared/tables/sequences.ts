@@ -47,7 +47,10 @@ export class Sequences {
     const rows = all(this.#sql, 'SELECT name, json_array(name, seq) FROM sqlite_sequence');
     const counters = new Map(rows.map(([name, image]) => [String(name), image as string]));
     if (counters.size < rows.length || rows.some(([name]) => name === null)) {
-      refuse({ code: 'sql-not-allowed', detail: 'sqlite_sequence would hold two rows for one table, or one for none' });
+      refuse({
+        code: 'sql-not-allowed',
+        detail: 'sqlite_sequence would hold two rows for one table, or one for none',
+      });
     }
     return counters;
   }

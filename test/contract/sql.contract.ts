@@ -248,6 +248,21 @@ const BEHAVIOUR: readonly SqlRule[] = [
     },
   },
   {
+    name: '[SP8] a query that is not read to its end locks nothing',
+    check: (sql) => {
+      run(sql, 'CREATE TABLE t (a INTEGER)');
+      run(sql, 'INSERT INTO t VALUES (1), (2), (3)');
+      for (const _row of sql.exec('SELECT x.a FROM t AS x, t AS y')) break;
+      sql.transaction(() => run(sql, 'CREATE INDEX i ON t (a)'));
+      for (const _row of sql.exec('SELECT a FROM t INDEXED BY i WHERE a > 0')) break;
+      sql.transaction(() => {
+        run(sql, 'DROP INDEX i');
+        run(sql, 'DROP TABLE t');
+      });
+      expect(first(sql, "SELECT count(*) FROM sqlite_schema WHERE name IN ('t', 'i', '_tidemark_abort')")).toEqual([0]);
+    },
+  },
+  {
     name: '[SP8] rowsRead and rowsWritten count what the statement did',
     check: (sql) => {
       run(sql, 'CREATE TABLE t (a INTEGER)');

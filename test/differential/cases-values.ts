@@ -59,7 +59,19 @@ const VALUES: readonly SqlParam[] = [
   new TextEncoder().encode('{"x":"41"}'),
 ];
 
-const TYPES = ['', 'ANY', 'BLOB', 'TEXT', 'INTEGER', 'REAL', 'NUMERIC', 'VARCHAR(10)', 'BOOLEAN', 'DATETIME', 'FLOATING POINT'];
+const TYPES = [
+  '',
+  'ANY',
+  'BLOB',
+  'TEXT',
+  'INTEGER',
+  'REAL',
+  'NUMERIC',
+  'VARCHAR(10)',
+  'BOOLEAN',
+  'DATETIME',
+  'FLOATING POINT',
+];
 
 function storageOf(columns: string, options = ''): Step[] {
   return [
@@ -99,7 +111,9 @@ function randomDoubles(count: number): number[] {
 const MIB = 1024 * 1024;
 
 export const VALUE_CASES: Readonly<Record<string, readonly Step[]>> = {
-  ...Object.fromEntries(TYPES.map((type) => [`every value in a column of type '${type}'`, storageOf(`c ${type}`)])),
+  ...Object.fromEntries(
+    TYPES.map((type) => [`every value in a column of type '${type}'`, storageOf(`c ${type}`)]),
+  ),
   'every value in a column of type ANY of a STRICT table': storageOf('c ANY', ' STRICT'),
   'STRICT tables hold to their types': [
     done('CREATE TABLE t (i INT, n INTEGER, r REAL, s TEXT, b BLOB, a ANY) STRICT'),
@@ -113,7 +127,9 @@ export const VALUE_CASES: Readonly<Record<string, readonly Step[]>> = {
   ],
   'STRICT and WITHOUT ROWID with a key of type ANY': [
     done('CREATE TABLE t (k ANY PRIMARY KEY, v ANY) STRICT, WITHOUT ROWID'),
-    ...VALUES.filter((value) => value !== null && value !== 0 && value !== 1).map((value) => done(bound('INSERT OR REPLACE INTO t VALUES (?, 0)', value))),
+    ...VALUES.filter((value) => value !== null && value !== 0 && value !== 1).map((value) =>
+      done(bound('INSERT OR REPLACE INTO t VALUES (?, 0)', value)),
+    ),
     done('UPDATE t SET v = 1'),
     done("DELETE FROM t WHERE typeof(k) IN ('text', 'real')"),
     done('DELETE FROM t'),
@@ -121,19 +137,27 @@ export const VALUE_CASES: Readonly<Record<string, readonly Step[]>> = {
   'a thousand random doubles': [
     done('CREATE TABLE t (id INTEGER PRIMARY KEY, c, r REAL)'),
     ...Array.from({ length: 20 }, (_, i) =>
-      done(...randomDoubles(1000).slice(i * 50, i * 50 + 50).map((value) => bound('INSERT INTO t (c, r) VALUES (?1, ?1)', value))),
+      done(
+        ...randomDoubles(1000)
+          .slice(i * 50, i * 50 + 50)
+          .map((value) => bound('INSERT INTO t (c, r) VALUES (?1, ?1)', value)),
+      ),
     ),
     done('UPDATE t SET c = -c'),
   ],
   'values that SQL functions made, JSON too': [
     done('CREATE TABLE t (id INTEGER PRIMARY KEY, c)'),
-    done(`INSERT INTO t (c) VALUES (json('{"x":"41"}')), (json_array(1, 2)), (json_object('x', 'ff')), (json_quote('a'))`),
+    done(
+      `INSERT INTO t (c) VALUES (json('{"x":"41"}')), (json_array(1, 2)), (json_object('x', 'ff')), (json_quote('a'))`,
+    ),
     done(`UPDATE t SET c = json_set(c, '$.y', 1) WHERE id = 1`),
     done(`UPDATE t SET c = jsonb('[1]') WHERE id = 2`),
     done(`INSERT INTO t (c) SELECT json_group_array(id) FROM t`),
     done(`UPDATE t SET c = (SELECT json_group_object(id, typeof(c)) FROM t)`),
-    done(`INSERT INTO t (c) VALUES (zeroblob(20)), (x''), (char(0)), (9e999), (-9e999), (0x7fffffffffffffff)`),
-    done('INSERT INTO t (c) VALUES (json(NULL)), (json(1)), (json(1.0)), (json(\'"text"\')), (json(\'true\'))'),
+    done(
+      `INSERT INTO t (c) VALUES (zeroblob(20)), (x''), (char(0)), (9e999), (-9e999), (0x7fffffffffffffff)`,
+    ),
+    done("INSERT INTO t (c) VALUES (json(NULL)), (json(1)), (json(1.0)), (json('\"text\"')), (json('true'))"),
     done('CREATE TABLE k (c PRIMARY KEY) WITHOUT ROWID'),
     done(`INSERT INTO k VALUES (json('{"x":"41"}')), (json_array(1, 2))`),
     done('UPDATE k SET c = json(c)'),
@@ -159,29 +183,42 @@ export const VALUE_CASES: Readonly<Record<string, readonly Step[]>> = {
   ],
   'a transaction that is too large for an entry is refused': [
     done('CREATE TABLE t (id INTEGER PRIMARY KEY, c)'),
-    refused('too-large', ...Array.from({ length: 9 }, () => bound('INSERT INTO t (c) VALUES (?)', 'y'.repeat(MIB)))),
+    refused(
+      'too-large',
+      ...Array.from({ length: 9 }, () => bound('INSERT INTO t (c) VALUES (?)', 'y'.repeat(MIB))),
+    ),
     done(...Array.from({ length: 7 }, () => bound('INSERT INTO t (c) VALUES (?)', 'y'.repeat(MIB)))),
     done('DELETE FROM t WHERE id < 4'),
   ],
   'text that is not UTF-8 is refused': [
-    done('CREATE TABLE t (id INTEGER PRIMARY KEY, c)', "CREATE TABLE k (c PRIMARY KEY) WITHOUT ROWID"),
+    done('CREATE TABLE t (id INTEGER PRIMARY KEY, c)', 'CREATE TABLE k (c PRIMARY KEY) WITHOUT ROWID'),
     done("INSERT INTO t (c) VALUES (char(65533)), ('\uFFFD'), (CAST(x'efbfbd' AS TEXT)), (x'ff')"),
     refused('sql-not-allowed', "INSERT INTO t (c) VALUES (CAST(x'ff' AS TEXT))"),
     refused('sql-not-allowed', "INSERT INTO t (c) VALUES ('\uFFFD' || CAST(x'e282' AS TEXT))"),
-    refused('sql-not-allowed', "INSERT INTO t (c) VALUES (1)", "UPDATE t SET c = CAST(x'eda080' AS TEXT) WHERE id = 1"),
+    refused(
+      'sql-not-allowed',
+      'INSERT INTO t (c) VALUES (1)',
+      "UPDATE t SET c = CAST(x'eda080' AS TEXT) WHERE id = 1",
+    ),
     refused('sql-not-allowed', "INSERT INTO k VALUES (CAST(x'c0' AS TEXT))"),
     refused('sql-not-allowed', "CREATE TABLE u AS SELECT CAST(x'f8' AS TEXT) AS c"),
     done("UPDATE t SET c = '\uFFFD' || c WHERE id < 3"),
   ],
   'random and current values are the same on every replica': [
-    drawn('CREATE TABLE t (id INTEGER PRIMARY KEY, r DEFAULT (random()), b DEFAULT (randomblob(8)), d DEFAULT CURRENT_TIMESTAMP, u DEFAULT (hex(randomblob(16))))'),
+    drawn(
+      'CREATE TABLE t (id INTEGER PRIMARY KEY, r DEFAULT (random()), b DEFAULT (randomblob(8)), d DEFAULT CURRENT_TIMESTAMP, u DEFAULT (hex(randomblob(16))))',
+    ),
     ...Array.from({ length: 5 }, () => drawn('INSERT INTO t DEFAULT VALUES')),
     drawn("UPDATE t SET r = random(), d = datetime('now'), b = strftime('%f')"),
     drawn('INSERT INTO t (id) VALUES (9223372036854775807)'),
     drawn('INSERT INTO t DEFAULT VALUES', 'INSERT INTO t DEFAULT VALUES'),
     drawn('DELETE FROM t WHERE r % 2'),
-    drawn('CREATE TABLE c (id INTEGER PRIMARY KEY, x CHECK (random() IS NOT 0), y CHECK (abs(random() % 2) + x < 2))'),
-    ...Array.from({ length: 5 }, () => drawn('INSERT OR IGNORE INTO c (x, y) VALUES (1, 1), (1, 2), (1, 3), (1, 4)')),
+    drawn(
+      'CREATE TABLE c (id INTEGER PRIMARY KEY, x CHECK (random() IS NOT 0), y CHECK (abs(random() % 2) + x < 2))',
+    ),
+    ...Array.from({ length: 5 }, () =>
+      drawn('INSERT OR IGNORE INTO c (x, y) VALUES (1, 1), (1, 2), (1, 3), (1, 4)'),
+    ),
     ...Array.from({ length: 3 }, () => drawn('UPDATE OR IGNORE c SET x = 1')),
     drawn('CREATE TABLE r AS SELECT random() AS a, * FROM t'),
     drawn('DELETE FROM t WHERE id IN (SELECT id FROM t ORDER BY random() LIMIT 2)'),

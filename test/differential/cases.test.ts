@@ -11,7 +11,10 @@ describe('leader, follower and plain SQLite agree after each step', () => {
         try {
           trio.step(step);
         } catch (error) {
-          throw new Error(`step ${i}: ${step.statements.map(({ sql }) => sql.slice(0, 500)).join('; ')}\n${String(error)}`, { cause: error });
+          throw new Error(
+            `step ${i}: ${step.statements.map(({ sql }) => sql.slice(0, 500)).join('; ')}\n${String(error)}`,
+            { cause: error },
+          );
         }
       });
     } finally {

@@ -8,4 +8,10 @@ import type { Step } from './harness.ts';
 /** The list as data, for any way of running it: over the core, or over HTTP. */
 export type Cases = Readonly<Record<string, readonly Step[]>>;
 
-export const CASES: Cases = { ...VALUE_CASES, ...WRITE_CASES, ...CASCADE_CASES, ...TRIGGER_CASES, ...SCHEMA_CASES };
+export const CASES: Cases = {
+  ...VALUE_CASES,
+  ...WRITE_CASES,
+  ...CASCADE_CASES,
+  ...TRIGGER_CASES,
+  ...SCHEMA_CASES,
+};

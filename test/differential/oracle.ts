@@ -35,7 +35,9 @@ export class Oracle {
 
   constructor() {
     this.database = new DatabaseSync(':memory:', { limits: LIMITS, enableDoubleQuotedStringLiterals: true });
-    this.database.exec('PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = ON; CREATE TEMP TABLE sentinel (id INTEGER PRIMARY KEY)');
+    this.database.exec(
+      'PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = ON; CREATE TEMP TABLE sentinel (id INTEGER PRIMARY KEY)',
+    );
   }
 
   /** All statements or none. */
@@ -48,7 +50,11 @@ export class Oracle {
     } catch (error) {
       if (this.database.isTransaction) this.database.exec('ROLLBACK');
       if (!(error instanceof Error && 'errcode' in error)) throw error;
-      return { kind: 'failed', isConstraint: ((error.errcode as number) & 0xff) === CONSTRAINT, message: error.message };
+      return {
+        kind: 'failed',
+        isConstraint: ((error.errcode as number) & 0xff) === CONSTRAINT,
+        message: error.message,
+      };
     } finally {
       this.database.exec('PRAGMA defer_foreign_keys = OFF');
     }
@@ -61,7 +67,8 @@ export class Oracle {
   #run({ sql, params }: Statement): PlainResult {
     const isWrite = /^\s*(?:INSERT|REPLACE|UPDATE|DELETE|WITH)\b/i.test(sql);
     // Rows of sqlite_sequence have rowids that mean nothing to anyone.
-    const inserts = isWrite && /\b(?:INSERT|REPLACE)\b/i.test(sql) && !/\binto\s+sqlite_sequence\b/i.test(sql);
+    const inserts =
+      isWrite && /\b(?:INSERT|REPLACE)\b/i.test(sql) && !/\binto\s+sqlite_sequence\b/i.test(sql);
     const last_row_id = inserts ? this.#insertedRowId(sql, params) : 0;
     const statement = this.database.prepare(sql);
     statement.setReadBigInts(true);
@@ -134,13 +141,20 @@ export function dumpTables(database: DatabaseSync): string[] {
     String.raw`SELECT name, wr FROM pragma_table_list WHERE schema = 'main' AND type = 'table'
       AND name NOT LIKE '\_tidemark\_%' ESCAPE '\' AND name NOT LIKE 'sqlite\_%' ESCAPE '\' ORDER BY name`,
   ) as [string, bigint][];
-  return tables.flatMap(([name, withoutRowid]) => dumpTable(database, name, withoutRowid === 1n)).concat(dumpSequences(database));
+  return tables
+    .flatMap(([name, withoutRowid]) => dumpTable(database, name, withoutRowid === 1n))
+    .concat(dumpSequences(database));
 }
 
 function dumpTable(database: DatabaseSync, table: string, withoutRowid: boolean): string[] {
-  const columns = arrays(database, 'SELECT name, pk FROM pragma_table_xinfo(?) ORDER BY cid', table) as [string, bigint][];
+  const columns = arrays(database, 'SELECT name, pk FROM pragma_table_xinfo(?) ORDER BY cid', table) as [
+    string,
+    bigint,
+  ][];
   const names = columns.map(([name]) => name);
-  const rowid = ['rowid', '_rowid_', 'oid'].find((name) => !names.some((column) => column.toLowerCase() === name));
+  const rowid = ['rowid', '_rowid_', 'oid'].find(
+    (name) => !names.some((column) => column.toLowerCase() === name),
+  );
   const key = columns.filter(([, pk]) => pk > 0n).toSorted((a, b) => Number(a[1] - b[1]));
   const order = withoutRowid || rowid === undefined ? key.map(([name]) => quoted(name)).join(', ') : rowid;
   const cells = names.map(quoted);
@@ -157,12 +171,16 @@ function shown(value: SQLOutputValue): string {
 
 function dumpSequences(database: DatabaseSync): string[] {
   if (arrays(database, "SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence'").length === 0) return [];
-  return arrays(database, 'SELECT json_array(name, seq) FROM sqlite_sequence ORDER BY 1').map(([line]) => `sequence ${String(line)}`);
+  return arrays(database, 'SELECT json_array(name, seq) FROM sqlite_sequence ORDER BY 1').map(
+    ([line]) => `sequence ${String(line)}`,
+  );
 }
 
 /** What users made, as the plain database has it. */
 export function dumpSchema(database: DatabaseSync, from: 'sqlite_schema' | '_tidemark_schema'): string[] {
-  return arrays(database, `SELECT json_array(type, name, tbl_name, sql) FROM ${from} ORDER BY 1`).map(([line]) => String(line));
+  return arrays(database, `SELECT json_array(type, name, tbl_name, sql) FROM ${from} ORDER BY 1`).map(
+    ([line]) => String(line),
+  );
 }
 
 /** Faults that SQLite itself finds. */
@@ -172,7 +190,10 @@ export function faults(database: DatabaseSync): string[] {
 }
 
 function orphans(database: DatabaseSync): SQLOutputValue[][] {
-  const tables = arrays(database, "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%references%'");
+  const tables = arrays(
+    database,
+    "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%references%'",
+  );
   return tables.flatMap(([name]) => {
     try {
       return arrays(database, `PRAGMA foreign_key_check(${quoted(String(name))})`);

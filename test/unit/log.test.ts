@@ -1,6 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { ENTRY_BYTES_MAX, HASHED_ENTRIES_EVERY, REQUEST_ID_KEPT_MS, SEGMENT_PART_CHARS } from '../../shared/limits.ts';
-import { decodeEntry, ENTRY_FORMAT, EntryFormatError, hashOf, joinEntries, type RecordedRequest, splitEntries } from '../../shared/log/entry.ts';
+import {
+  ENTRY_BYTES_MAX,
+  HASHED_ENTRIES_EVERY,
+  REQUEST_ID_KEPT_MS,
+  SEGMENT_PART_CHARS,
+} from '../../shared/limits.ts';
+import {
+  decodeEntry,
+  ENTRY_FORMAT,
+  EntryFormatError,
+  hashOf,
+  joinEntries,
+  type RecordedRequest,
+  splitEntries,
+} from '../../shared/log/entry.ts';
 import { createLog, Log } from '../../shared/log/log.ts';
 import type { StoredEntry } from '../../shared/log/tail.ts';
 import { EPOCH_FIRST, type Lsn, LSN_ZERO, toEpoch, toLsn } from '../../shared/lsn.ts';
@@ -23,7 +36,13 @@ class Writer {
   }
 
   add(lines: readonly string[], request: RecordedRequest | null = null, epoch = EPOCH_FIRST): StoredEntry {
-    for (const line of lines) run(this.sql, 'INSERT INTO _tidemark_changes (time, line) VALUES (?, ?)', 1000 + this.texts.length, line);
+    for (const line of lines)
+      run(
+        this.sql,
+        'INSERT INTO _tidemark_changes (time, line) VALUES (?, ?)',
+        1000 + this.texts.length,
+        line,
+      );
     const entry = this.log.close(epoch, this.log.capture().read(), request);
     this.texts.push(entry.text);
     return entry;
@@ -86,7 +105,11 @@ describe('the log that a leader writes', () => {
       const changes = seed % 11 === 0 ? 3 : 1;
       const request = seed % 13 === 0 ? { ...REQUEST, id: `id ${i}` } : null;
       const epoch = toEpoch(1 + Math.floor(i / 300));
-      const { end } = writer.add(Array.from({ length: changes }, (_, j) => `"t"\t\t[${i},${j}]`), request, epoch);
+      const { end } = writer.add(
+        Array.from({ length: changes }, (_, j) => `"t"\t\t[${i},${j}]`),
+        request,
+        epoch,
+      );
       if (seed % 3 === 0) writer.reload();
       expect(writer.log.end).toStrictEqual(end);
     }
@@ -106,8 +129,12 @@ describe('the log that a leader writes', () => {
     const writer = new Writer();
     for (let i = 0; i < 10; i += 1) writer.add([`"t"\t\t["${'x'.repeat(i === 4 ? 5000 : 50)}"]`]);
     expect(writer.log.readAfter(toLsn(2), { entries: 3, chars: Infinity })).toHaveLength(3);
-    expect(texts(writer.log.readAfter(toLsn(4), { entries: 9, chars: 100 }))).toStrictEqual(writer.texts.slice(4, 5));
-    expect(texts(writer.log.readAfter(toLsn(2), { entries: 9, chars: 1000 }))).toStrictEqual(writer.texts.slice(2, 4));
+    expect(texts(writer.log.readAfter(toLsn(4), { entries: 9, chars: 100 }))).toStrictEqual(
+      writer.texts.slice(4, 5),
+    );
+    expect(texts(writer.log.readAfter(toLsn(2), { entries: 9, chars: 1000 }))).toStrictEqual(
+      writer.texts.slice(2, 4),
+    );
     expect(writer.log.readAfter(toLsn(10), ALL)).toStrictEqual([]);
   });
 
@@ -120,7 +147,10 @@ describe('the log that a leader writes', () => {
 
   it('[LG6] refuses a change that is not UTF-8, and takes U+FFFD itself', () => {
     const writer = new Writer();
-    run(writer.sql, "INSERT INTO _tidemark_changes (time, line) VALUES (1, '\"t\"' || char(9, 9) || '[\"' || CAST(x'ff' AS TEXT) || '\"]')");
+    run(
+      writer.sql,
+      "INSERT INTO _tidemark_changes (time, line) VALUES (1, '\"t\"' || char(9, 9) || '[\"' || CAST(x'ff' AS TEXT) || '\"]')",
+    );
     expect(() => writer.log.capture().read()).toThrow('not UTF-8');
     run(writer.sql, 'DELETE FROM _tidemark_changes');
     expect(writer.add(['"t"\t\t["\uFFFD"]']).text).toContain('\uFFFD');
@@ -144,22 +174,30 @@ describe('the log that a follower receives', () => {
     for (const after of [0, 1, 2, 3, 17, 32, 33, 34, 39, 40]) {
       expect(texts(log.readAfter(toLsn(after), ALL))).toStrictEqual(writer.texts.slice(after));
     }
-    expect(texts(log.readAfter(toLsn(3), { entries: 31, chars: Infinity }))).toStrictEqual(writer.texts.slice(3, 34));
+    expect(texts(log.readAfter(toLsn(3), { entries: 31, chars: Infinity }))).toStrictEqual(
+      writer.texts.slice(3, 34),
+    );
   });
 
-  it.each(['x', 'é', '☃', '🌊'])('[LG8] keeps an entry that is larger than a part of a segment (%s)', (char) => {
-    const writer = new Writer();
-    const { sql, log } = receiver();
-    // Every alignment of a pair of surrogates to the end of a part.
-    const entries = [0, 1, 2].map((shift) => {
-      const lines = Array.from({ length: 4 }, (_, i) => `"t"\t\t["${'-'.repeat(shift + i)}${char.repeat(Math.floor(380_000 / char.length))}"]`);
-      return writer.add(lines);
-    });
-    expect(entries[0]?.text.length).toBeGreaterThan(2 * SEGMENT_PART_CHARS);
-    for (const entry of entries) log.append([entry]);
-    expect(texts(new Log(sql).readAfter(LSN_ZERO, ALL))).toStrictEqual(writer.texts);
-    expect(writer.texts.every((text) => text.isWellFormed())).toBe(true);
-  });
+  it.each(['x', 'é', '☃', '🌊'])(
+    '[LG8] keeps an entry that is larger than a part of a segment (%s)',
+    (char) => {
+      const writer = new Writer();
+      const { sql, log } = receiver();
+      // Every alignment of a pair of surrogates to the end of a part.
+      const entries = [0, 1, 2].map((shift) => {
+        const lines = Array.from(
+          { length: 4 },
+          (_, i) => `"t"\t\t["${'-'.repeat(shift + i)}${char.repeat(Math.floor(380_000 / char.length))}"]`,
+        );
+        return writer.add(lines);
+      });
+      expect(entries[0]?.text.length).toBeGreaterThan(2 * SEGMENT_PART_CHARS);
+      for (const entry of entries) log.append([entry]);
+      expect(texts(new Log(sql).readAfter(LSN_ZERO, ALL))).toStrictEqual(writer.texts);
+      expect(writer.texts.every((text) => text.isWellFormed())).toBe(true);
+    },
+  );
 
   it('[LG9] goes on, after it begins to lead, where what it received ends', () => {
     const writer = new Writer();
@@ -175,8 +213,11 @@ describe('the log that a follower receives', () => {
     const again = new Log(sql);
     expect(again.position).toStrictEqual({ epoch: 2, lsn: 8 });
     const expected = [...writer.texts, ...own.map((entry) => entry.text)];
-    for (const after of [0, 3, 4, 5, 6, 8]) expect(texts(again.readAfter(toLsn(after), ALL))).toStrictEqual(expected.slice(after));
-    expect(texts(again.readAfter(toLsn(3), { entries: 3, chars: Infinity }))).toStrictEqual(expected.slice(3, 6));
+    for (const after of [0, 3, 4, 5, 6, 8])
+      expect(texts(again.readAfter(toLsn(after), ALL))).toStrictEqual(expected.slice(after));
+    expect(texts(again.readAfter(toLsn(3), { entries: 3, chars: Infinity }))).toStrictEqual(
+      expected.slice(3, 6),
+    );
   });
 
   it('[LG10] says so where it does not hold the entry that follows', () => {
@@ -194,7 +235,10 @@ describe('the log that a follower receives', () => {
 describe("an entry's text", () => {
   it('[LG11] comes back from a batch as it was', () => {
     const writer = new Writer();
-    writer.add(['"a\\tb"\t\t["line\\nbreak","\\u0000"]', '\tschema\t{"sql":"CREATE TABLE t (\\n a)","triggers":{}}'], REQUEST);
+    writer.add(
+      ['"a\\tb"\t\t["line\\nbreak","\\u0000"]', '\tschema\t{"sql":"CREATE TABLE t (\\n a)","triggers":{}}'],
+      REQUEST,
+    );
     writer.add(['"t"\t[1]\t']);
     expect(splitEntries(joinEntries(writer.texts))).toStrictEqual(writer.texts);
     const entry = decodeEntry(writer.texts[0] as string);
@@ -208,7 +252,8 @@ describe("an entry's text", () => {
     const newer = text.replace(/^\d+/, String(ENTRY_FORMAT + 1));
     expect(() => decodeEntry(newer)).toThrow(EntryFormatError);
     expect(() => decodeEntry(newer)).toThrow('upgrade');
-    for (const bad of ['', 'x', text.split('\n')[0] as string, text.slice(20)]) expect(() => decodeEntry(bad)).toThrow(EntryFormatError);
+    for (const bad of ['', 'x', text.split('\n')[0] as string, text.slice(20)])
+      expect(() => decodeEntry(bad)).toThrow(EntryFormatError);
   });
 });
 
@@ -229,9 +274,15 @@ describe('request ids', () => {
 
   it('[LG14] travel with the entry, and are the same at a follower', () => {
     const writer = new Writer();
-    const request = { id: 'ünï ☃', fingerprint: 'f', answer: '{"results":[{"rows":[["\\n","9007199254740993",1.0]]}]}' };
+    const request = {
+      id: 'ünï ☃',
+      fingerprint: 'f',
+      answer: '{"results":[{"rows":[["\\n","9007199254740993",1.0]]}]}',
+    };
     writer.add(['"t"\t\t[1]'], request);
     writer.reload();
-    expect(decodeEntry(texts(writer.log.readAfter(LSN_ZERO, ALL))?.[0] as string).request).toStrictEqual(request);
+    expect(decodeEntry(texts(writer.log.readAfter(LSN_ZERO, ALL))?.[0] as string).request).toStrictEqual(
+      request,
+    );
   });
 });

@@ -25,7 +25,14 @@ class Pair {
   }
 
   async assign(): Promise<void> {
-    const leadership = { partition: 0, epoch: EPOCH_FIRST, leader: this.#leaderRef, followers: [], database: 'd', incarnation: 'i' };
+    const leadership = {
+      partition: 0,
+      epoch: EPOCH_FIRST,
+      leader: this.#leaderRef,
+      followers: [],
+      database: 'd',
+      incarnation: 'i',
+    };
     const assignment = (self: ReplicaRef): Assignment => ({ ...leadership, self });
     await this.#leader.assign(assignment(this.#leaderRef));
     await this.#follower.assign(assignment(this.#followerRef));
@@ -47,7 +54,8 @@ class Pair {
       waited_ms: 0,
     };
     const answer = await this.#leader.execute(request);
-    const outcome = answer.kind === 'failed' ? `${answer.failure.code}: ${answer.failure.detail}` : answer.kind;
+    const outcome =
+      answer.kind === 'failed' ? `${answer.failure.code}: ${answer.failure.detail}` : answer.kind;
     if (expected !== 'as plain') expect(outcome.split(':')[0], outcome).toBe(expected);
     await this.#carry();
     const [here, there] = [await this.#leader.digest(), await this.#follower.digest()];
@@ -56,11 +64,17 @@ class Pair {
 
   async #carry(): Promise<void> {
     for (;;) {
-      const reply = await this.#leader.pull({ version: MESSAGE_VERSION, follower: this.#followerRef.name, epoch: EPOCH_FIRST, after: this.#applied });
+      const reply = await this.#leader.pull({
+        version: MESSAGE_VERSION,
+        follower: this.#followerRef.name,
+        epoch: EPOCH_FIRST,
+        after: this.#applied,
+      });
       if (reply.kind !== 'batch') throw new Error(`the leader says ${JSON.stringify(reply)}`);
       if (reply.batch.text === null) return;
       const answer = await this.#follower.append(reply.batch);
-      if (answer.kind !== 'appended') throw new Error(`the follower says ${JSON.stringify(answer)} to ${reply.batch.text.slice(0, 2000)}`);
+      if (answer.kind !== 'appended')
+        throw new Error(`the follower says ${JSON.stringify(answer)} to ${reply.batch.text.slice(0, 2000)}`);
       this.#applied = answer.applied;
     }
   }
@@ -83,7 +97,10 @@ describe('live objects agree after each step', () => {
       try {
         await pair.step(step);
       } catch (error) {
-        throw new Error(`step ${i}: ${step.statements.map(({ sql }) => sql.slice(0, 500)).join('; ')}\n${String(error)}`, { cause: error });
+        throw new Error(
+          `step ${i}: ${step.statements.map(({ sql }) => sql.slice(0, 500)).join('; ')}\n${String(error)}`,
+          { cause: error },
+        );
       }
     }
   });
@@ -103,7 +120,12 @@ describe('row images on a live object', () => {
         view.setUint32(4, next());
         const double = view.getFloat64(0);
         if (!Number.isFinite(double)) continue;
-        const [isSame] = first(sql, "SELECT (json_array(?1)->>'$[0]') = ?1 AND typeof(json_array(?1)->>'$[0]') = 'real'", double) ?? [];
+        const [isSame] =
+          first(
+            sql,
+            "SELECT (json_array(?1)->>'$[0]') = ?1 AND typeof(json_array(?1)->>'$[0]') = 'real'",
+            double,
+          ) ?? [];
         if (isSame !== 1) found.push(double);
       }
       return found;
