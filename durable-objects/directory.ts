@@ -8,8 +8,12 @@ import {
 import type { ReplicaRef } from '../shared/protocol/assignment.ts';
 import type { CreateReply, DatabaseRecord, DirectoryRpc } from '../shared/protocol/messages.ts';
 import type { Settings } from '../shared/protocol/settings.ts';
+import { within } from './deadline.ts';
 import type { ObjectsEnv } from './env.ts';
 import { StorageSql } from './sql.ts';
+
+/** The router waits longer for a lookup, and more than twice as long for a creation or a deletion. */
+const CONFIRM_WAIT_MS = 10_000;
 
 /** One database's directory. */
 export class Directory extends DurableObject<ObjectsEnv> implements DirectoryRpc {
@@ -65,9 +69,14 @@ export class Directory extends DurableObject<ObjectsEnv> implements DirectoryRpc
     }
   }
 
-  /** All are begun in this turn, in their order; one that fails stops none of the others. */
+  /**
+   * All are begun in this turn, in their order; one that fails stops none of the others. One that takes too
+   * long keeps nobody waiting, but goes on: what the replica says later still counts.
+   */
   async #perform(effects: readonly DirectoryEffect[]): Promise<void> {
-    const results = await Promise.allSettled(effects.map((effect) => this.#performOne(effect)));
+    const results = await Promise.allSettled(
+      effects.map((effect) => within(CONFIRM_WAIT_MS, this.#performOne(effect))),
+    );
     for (const result of results) if (result.status === 'rejected') throw result.reason;
   }
 

@@ -19,6 +19,7 @@ import type {
   ReplicaStatus,
 } from '../shared/protocol/messages.ts';
 import { digest } from '../shared/tables/digest.ts';
+import { within } from './deadline.ts';
 import type { ObjectsEnv } from './env.ts';
 import { StorageSql } from './sql.ts';
 
@@ -225,16 +226,5 @@ export class Replica extends DurableObject<ObjectsEnv> implements ReplicaRpc {
   #replica(to: ReplicaRef): ReplicaRpc {
     const { REPLICA } = this.env;
     return REPLICA.get(REPLICA.idFromName(to.name), { locationHint: to.region });
-  }
-}
-
-/** What `work` gives, or a failure after `ms` milliseconds: a message that is never answered must not block its line. */
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error(`no answer within ${ms} ms`)), ms);
-  try {
-    return await Promise.race([work, late.promise]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -3,6 +3,7 @@ import { parseSettingsBody, type SettingsBody } from '../shared/protocol/bodies.
 import type { CreateReply, DatabaseRecord } from '../shared/protocol/messages.ts';
 import type { Settings } from '../shared/protocol/settings.ts';
 import { readBody } from './body.ts';
+import { within } from './deadline.ts';
 import type { EdgeContext } from './env.ts';
 import { orUnavailable } from './failure.ts';
 import { supportedDurability } from './options.ts';
@@ -11,6 +12,10 @@ import { databaseName, databaseNotFound, forgetRecord, lookUp } from './records.
 
 /** The one object that lists the databases. */
 const CATALOG_NAME = 'catalog';
+const CATALOG_WAIT_MS = 10_000;
+
+/** Longer than a directory waits for replicas, twice: it may have to finish a deletion before it creates. */
+const CHANGE_WAIT_MS = 30_000;
 
 export async function putDatabase(c: EdgeContext): Promise<Response> {
   const database = databaseName(c);
@@ -19,11 +24,11 @@ export async function putDatabase(c: EdgeContext): Promise<Response> {
   const settings = settingsFrom(given, () => nearestRegion(place, given.followers ?? []));
   c.set('mayHaveApplied', true);
   const directory = c.env.DIRECTORY.getByName(database, { locationHint: settings.leader });
-  const reply = await directory.create(database, settings);
+  const reply = await within(CHANGE_WAIT_MS, directory.create(database, settings));
   c.get('session').begin(reply.record);
   if (!isAsGiven(reply, given, settings)) return databaseExists(reply.record);
   // After the database, and again when it existed: a try that stopped in between is made whole by the next.
-  await c.env.CATALOG.getByName(CATALOG_NAME).add(database);
+  await within(CATALOG_WAIT_MS, catalog(c).add(database));
   forgetRecord(database);
   return c.json(describeDatabase(reply.record), reply.kind === 'created' ? 201 : 200);
 }
@@ -35,18 +40,22 @@ export async function getDatabase(c: EdgeContext): Promise<Response> {
 }
 
 export async function listDatabases(c: EdgeContext): Promise<Response> {
-  const names = await orUnavailable(c, c.env.CATALOG.getByName(CATALOG_NAME).list());
+  const names = await orUnavailable(c, within(CATALOG_WAIT_MS, catalog(c).list()));
   return c.json({ databases: names.map((database) => ({ database })) });
 }
 
 export async function deleteDatabase(c: EdgeContext): Promise<Response> {
   const database = databaseName(c);
   c.set('mayHaveApplied', true);
-  const wasThere = await c.env.DIRECTORY.getByName(database).erase();
+  const wasThere = await within(CHANGE_WAIT_MS, c.env.DIRECTORY.getByName(database).erase());
   // Also when it was not there: the try that erased it may have stopped here.
-  await c.env.CATALOG.getByName(CATALOG_NAME).remove(database);
+  await within(CATALOG_WAIT_MS, catalog(c).remove(database));
   forgetRecord(database);
   return wasThere ? c.body(null, 204) : databaseNotFound(database);
+}
+
+function catalog(c: EdgeContext) {
+  return c.env.CATALOG.getByName(CATALOG_NAME);
 }
 
 /** @throws Refusal `invalid-request` */

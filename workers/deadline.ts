@@ -1,5 +1,5 @@
 /**
- * What `call` gives, or an error once `ms` have passed: a replica that never answers must not keep a caller
+ * What `call` gives, or an error once `ms` have passed: an object that never answers must not keep a caller
  * for ever. The call itself is not undone.
  */
 export async function within<T>(ms: number, call: Promise<T>): Promise<T> {

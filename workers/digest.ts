@@ -2,9 +2,13 @@ import { refuse } from '../shared/failure.ts';
 import type { Leadership, ReplicaRef } from '../shared/protocol/assignment.ts';
 import type { DatabaseRecord } from '../shared/protocol/messages.ts';
 import { isRegion, REGIONS } from '../shared/regions.ts';
+import { within } from './deadline.ts';
 import type { EdgeContext } from './env.ts';
 import { orUnavailable, unavailable } from './failure.ts';
 import { databaseName, lookUp } from './records.ts';
+
+/** All rows are read, but in one turn of the replica, which the platform bounds as well. */
+const DIGEST_WAIT_MS = 60_000;
 
 /** One replica's schema and rows as a hash: two replicas at one position must give the same. */
 export async function getDigest(c: EdgeContext): Promise<Response> {
@@ -12,7 +16,8 @@ export async function getDigest(c: EdgeContext): Promise<Response> {
   c.get('session').open(record);
   const leadership = partitionOf(record, c.req.query('partition') ?? '0');
   const { name, region } = replicaIn(leadership, c.req.query('region'));
-  const reply = await orUnavailable(c, c.env.REPLICA.getByName(name, { locationHint: region }).digest());
+  const asked = c.env.REPLICA.getByName(name, { locationHint: region }).digest();
+  const reply = await orUnavailable(c, within(DIGEST_WAIT_MS, asked));
   if (reply.kind !== 'digest') return refuse(unavailable());
   return c.json({ position: reply.position, sha256: reply.sha256 });
 }

@@ -16,7 +16,7 @@ export interface Env {
   readonly SESSION: Objects<SessionRpc>;
   readonly CATALOG: Objects<CatalogRpc>;
   readonly TIDEMARK_ADMIN_KEY?: string;
-  /** `id:secret,id2:secret2`: the first signs tokens, all of them verify. Made from the admin key where absent. */
+  /** `id:secret,id2:secret2`: the first signs tokens, all of them verify, and so does the key made from the admin key. */
   readonly TIDEMARK_TOKEN_KEYS?: string;
   /** "true" where one machine plays all regions: then the header Tidemark-Region is believed. */
   readonly TIDEMARK_SIMULATE_REGIONS?: string;

@@ -20,11 +20,23 @@ import { write } from './write.ts';
 /** Runs SQL: a read at the nearest replica that is fresh enough, anything else at the leader. */
 export async function query(c: EdgeContext): Promise<Response> {
   const database = databaseName(c);
-  const record = knownRecord(database) ?? (await lookUp(c, database));
   // The session first: from here on, whatever is wrong with the request, the answer carries a token.
-  c.get('session').open(record);
+  const record = await openSession(c, database);
   const work = await readWork(c);
   return answer(c, await perform(work, record));
+}
+
+/**
+ * A token that does not fit what the isolate remembers may be of a database made anew under the name. Nobody
+ * else would tell: no replica is asked before the token is found good, so its owner would be refused for ever.
+ */
+async function openSession(c: EdgeContext, database: string): Promise<DatabaseRecord> {
+  const session = c.get('session');
+  const known = knownRecord(database);
+  if (known !== undefined && session.tryOpen(known)) return known;
+  const record = await lookUp(c, database);
+  session.open(record);
+  return record;
 }
 
 async function readWork(c: EdgeContext): Promise<Work> {

@@ -6,7 +6,7 @@ import { within } from './deadline.ts';
 import { isOverload, logUnexpected, overloaded, unavailable } from './failure.ts';
 import { nearestReplica } from './placement.ts';
 import { forgetRecord } from './records.ts';
-import { execute, userSession, type Job, type Via } from './work.ts';
+import { execute, SESSION_WAIT_MS, userSession, type Job, type Via } from './work.ts';
 import { write } from './write.ts';
 
 /** How much longer than it may wait a follower is given to answer. */
@@ -18,8 +18,16 @@ interface Unreachable {
 
 const NOT_SERVED: ReplicaAnswer = { kind: 'failed', failure: unavailable(), position: null };
 
-/** Reads at the nearest replica, and where that cannot serve it, at the leader, once. */
-export function read(job: Job): Promise<ReplicaAnswer> {
+/**
+ * Reads at the nearest replica, and where that cannot serve it, at the leader, once. What turns out to write
+ * becomes a write here and nowhere below, because a read may be asked twice and a write must not be.
+ */
+export async function read(job: Job): Promise<ReplicaAnswer> {
+  const answer = await readAsAsked(job);
+  return answer.kind === 'writes' ? write(job, { route: 'fallback', waited_ms: 0 }) : answer;
+}
+
+function readAsAsked(job: Job): Promise<ReplicaAnswer> {
   const { consistency, user } = job.options;
   if (consistency === 'eventual') return readNearest({ ...job, need: null });
   if (user === null) return readNearest(job);
@@ -28,16 +36,20 @@ export function read(job: Job): Promise<ReplicaAnswer> {
 
 /** In parallel, because the user's other devices have mostly seen nothing that the nearest replica lacks. */
 async function readForUser(job: Job, user: string): Promise<ReplicaAnswer> {
+  const began = Date.now();
   const [answer, seen] = await Promise.all([readNearest(job), seenBy(job, user)]);
+  if (answer.kind === 'writes') return answer;
   if (seen === 'unknown') return fallBack(job, 0, NOT_SERVED);
   if (seen === null || hasReached(answer, seen)) return answer;
-  return readNearest({ ...job, need: job.need === null || isAtLeast(seen, job.need) ? seen : job.need });
+  const need = job.need === null || isAtLeast(seen, job.need) ? seen : job.need;
+  const wait_ms = Math.max(0, job.options.wait_ms - (Date.now() - began));
+  return readNearest({ ...job, need, options: { ...job.options, wait_ms } });
 }
 
 /** Where it cannot be known, only the leader is sure to have what the user's devices have seen. */
 async function seenBy(job: Job, user: string): Promise<Position | null | 'unknown'> {
   try {
-    const seen = await userSession(job, user).seen();
+    const seen = await within(SESSION_WAIT_MS, userSession(job, user).seen());
     return seen.find(([partition]) => partition === job.leadership.partition)?.[1] ?? null;
   } catch (error) {
     logUnexpected(job.c, error);
@@ -63,11 +75,10 @@ async function readAtFollower(job: Job, follower: ReplicaRef): Promise<ReplicaAn
   switch (answer.kind) {
     case 'done':
     case 'failed':
+    case 'writes':
       return answer;
     case 'behind':
       return fallBack(job, answer.waited_ms, answer);
-    case 'writes':
-      return write(job, { route: 'fallback', waited_ms: 0 });
     case 'unreachable':
       return fallBack(job, 0, NOT_SERVED);
     case 'unassigned':

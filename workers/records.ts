@@ -1,10 +1,14 @@
 import { refuse } from '../shared/failure.ts';
 import { Lru } from '../shared/lru.ts';
 import type { DatabaseRecord } from '../shared/protocol/messages.ts';
+import { within } from './deadline.ts';
 import type { EdgeContext } from './env.ts';
 import { orUnavailable } from './failure.ts';
 
 const RECORDS_KEPT_MAX = 1000;
+
+/** Longer than a directory waits for replicas, where it must first finish making the database. */
+const LOOKUP_WAIT_MS = 15_000;
 
 const DATABASE_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
@@ -33,7 +37,7 @@ export function knownRecord(database: string): DatabaseRecord | undefined {
 
 /** From the directory itself. @throws Refusal `database-not-found`, `unavailable` */
 export async function lookUp(c: EdgeContext, database: string): Promise<DatabaseRecord> {
-  const record = await orUnavailable(c, c.env.DIRECTORY.getByName(database).lookup());
+  const record = await orUnavailable(c, within(LOOKUP_WAIT_MS, c.env.DIRECTORY.getByName(database).lookup()));
   if (record === null) return databaseNotFound(database);
   records.set(database, record);
   return record;

@@ -8,6 +8,9 @@ import type { Env } from './env.ts';
 
 const TOKEN_SECRET_CHARS_MIN = 16;
 
+/** Of the key that is made from the admin key; no other may have it. */
+const DERIVED_KEY_ID = '0';
+
 export interface Secrets {
   readonly adminKeyHash: Uint8Array;
   readonly tokenKeys: TokenKeys;
@@ -32,16 +35,19 @@ export function secretsOf({ TIDEMARK_ADMIN_KEY: adminKey, TIDEMARK_TOKEN_KEYS: t
   }
   const secrets = {
     adminKeyHash: sha256(utf8ToBytes(adminKey)),
-    tokenKeys: new TokenKeys(tokenKeys ? parseTokenKeys(tokenKeys) : [derivedFrom(adminKey)]),
+    tokenKeys: new TokenKeys([...(tokenKeys ? parseTokenKeys(tokenKeys) : []), derivedFrom(adminKey)]),
   };
   kept = { adminKey, tokenKeys, secrets };
   return secrets;
 }
 
-/** With its own purpose in the derivation, so that a token's key says nothing about the admin key. */
+/**
+ * It signs where there is no other, and verifies for ever after: the day that a deployment gets token keys of
+ * its own must not be the day on which every session loses what it has seen.
+ * With its own purpose in the derivation, so that a token's key says nothing about the admin key. */
 function derivedFrom(adminKey: string): TokenSecret {
   return {
-    id: '0',
+    id: DERIVED_KEY_ID,
     secret: bytesToHex(hmac(sha256, utf8ToBytes(adminKey), utf8ToBytes('tidemark session tokens'))),
   };
 }
@@ -52,12 +58,12 @@ function parseTokenKeys(text: string): readonly TokenSecret[] {
     return { id: part.slice(0, colon).trim(), secret: part.slice(colon + 1).trim() };
   });
   const isGood = secrets.every(
-    ({ id, secret }) => isTokenKeyId(id) && secret.length >= TOKEN_SECRET_CHARS_MIN,
+    ({ id, secret }) => isTokenKeyId(id) && id !== DERIVED_KEY_ID && secret.length >= TOKEN_SECRET_CHARS_MIN,
   );
   const differ = new Set(secrets.map(({ id }) => id)).size === secrets.length;
   if (isGood && differ) return secrets;
   return notConfigured(
-    'TIDEMARK_TOKEN_KEYS must be like `id:secret,id2:secret2`, with different ids of letters and digits and secrets ' +
+    `TIDEMARK_TOKEN_KEYS must be like \`id:secret,id2:secret2\`, with different ids of letters and digits (not ${DERIVED_KEY_ID}) and secrets ` +
       `of ${TOKEN_SECRET_CHARS_MIN} characters or more. Run \`npx wrangler secret put TIDEMARK_TOKEN_KEYS\`, then try again.`,
   );
 }

@@ -45,6 +45,18 @@ export class RequestSession {
     this.#hasMoved = !keys.isCurrent(this.#incoming);
   }
 
+  /** As `open`; where the token that came is refused, false, and the session is tied to nothing. */
+  tryOpen(record: DatabaseRecord): boolean {
+    try {
+      this.open(record);
+      return true;
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      this.#opened = null;
+      return false;
+    }
+  }
+
   /** As `open`, for a database that was just made: a token of one that had its name before is left behind. */
   begin(record: DatabaseRecord): void {
     try {

@@ -41,20 +41,22 @@ export interface Via {
 /** Longer than any transaction may take, so that only a leader that is gone is given up. */
 const LEADER_WAIT_MS = 30_000;
 
+/** A session object keeps a few numbers; one that takes longer is lost, or far from all that is well. */
+export const SESSION_WAIT_MS = 5_000;
+
 /** Asks the leader, whatever the statements do. */
 export function execute(
   job: Job,
   { route, waited_ms }: Via,
   request: RequestId | null,
 ): Promise<ReplicaAnswer> {
-  const { c, leadership, options, statements, need } = job;
+  const { c, leadership, statements, need } = job;
   const { name, region } = leadership.leader;
   const message: ExecuteRequest = {
     version: MESSAGE_VERSION,
     statements,
     need,
     request,
-    durability: options.durability,
     route,
     waited_ms,
   };

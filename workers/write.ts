@@ -1,19 +1,25 @@
 import { refuse } from '../shared/failure.ts';
 import type { ReplicaAnswer } from '../shared/protocol/messages.ts';
+import { within } from './deadline.ts';
 import { isOverload, logUnexpected, outcomeUnknown, overloaded } from './failure.ts';
-import { execute, userSession, type Job, type Via } from './work.ts';
+import { execute, SESSION_WAIT_MS, userSession, type Job, type Via } from './work.ts';
 
 /**
  * Writes at the leader.
- * @throws Refusal `outcome-unknown` where the leader's answer was lost
+ * @throws Refusal `outcome-unknown` where the leader's answer was lost; an error, which means the same to the
+ * caller, where the user's session did not move forward
  */
 export async function write(job: Job, via: Via): Promise<ReplicaAnswer> {
   job.c.set('mayHaveApplied', true);
   const answer = await executeOnce(job, via);
-  const { user } = job.options;
+  if (answer.kind !== 'done') return answer;
+  const { c, leadership, options } = job;
+  const { partition } = leadership;
+  // Before anything else can fail: also an answer that says less than this must lead its session to the write.
+  c.get('session').moveForward(partition, answer.position);
   // Before the write is acknowledged: the user's other devices must find it from that moment on.
-  if (answer.kind === 'done' && user !== null) {
-    await userSession(job, user).advance(job.leadership.partition, answer.position);
+  if (options.user !== null) {
+    await within(SESSION_WAIT_MS, userSession(job, options.user).advance(partition, answer.position));
   }
   return answer;
 }

@@ -20,6 +20,7 @@ import { type Freshness, freshness } from '../session/freshness.ts';
 import { Applier, DivergenceError } from '../tables/apply.ts';
 import { asRefusal, Preparer } from '../tables/prepare.ts';
 import { keepRequest } from '../tables/requests.ts';
+import { ResultRoom } from '../tables/result.ts';
 import { LeaderClock } from './clock.ts';
 import { type ReceivedEntry, receive } from './receive.ts';
 import { type Waiter, Waiters } from './waiters.ts';
@@ -202,7 +203,8 @@ export class Follower {
       if (prepared.some(({ parsed, writes }) => writes || parsed.kind !== 'read')) {
         return { kind: 'answer', call, answer: { kind: 'writes', position } };
       }
-      const results = prepared.map((statement) => this.#preparer.read(statement));
+      const room = new ResultRoom();
+      const results = prepared.map((statement) => this.#preparer.read(statement, room));
       const waited_ms = now - since;
       const staleness_ms = this.stalenessMs(now);
       const receipt = { role: 'follower', position, staleness_ms, waited_ms, route, durability: null } as const;

@@ -1,5 +1,6 @@
 import { unreachable } from '../assert.ts';
-import type { Failure } from '../failure.ts';
+import { type Failure, refuse } from '../failure.ts';
+import { KEPT_ANSWER_BYTES_MAX } from '../limits.ts';
 import type { RecordedRequest } from '../log/entry.ts';
 import { Log } from '../log/log.ts';
 import type { ChangeRow } from '../log/captured.ts';
@@ -8,12 +9,13 @@ import { type Lsn, lsnAfter } from '../lsn.ts';
 import { isAtLeast, type Position, showPosition } from '../position.ts';
 import { run, type Sql } from '../ports.ts';
 import type { Assignment } from '../protocol/assignment.ts';
-import { type AppendReply, type ExecuteRequest, MESSAGE_VERSION, type PullReply, type PullRequest, type ReplicaAnswer } from '../protocol/messages.ts';
+import { type AppendReply, type ExecuteRequest, MESSAGE_VERSION, type PullReply, type PullRequest, type ReplicaAnswer, type RequestId } from '../protocol/messages.ts';
 import { answerBody, positionOfBody } from '../protocol/receipt.ts';
 import { installCapture } from '../tables/capture.ts';
 import { asRefusal } from '../tables/prepare.ts';
 import { findRequest, keepRequest } from '../tables/requests.ts';
 import { type TransactionResult, UserTransactions } from '../tables/transaction.ts';
+import { utf8Length } from '../utf8.ts';
 import { Fanout, type Send, type Timer } from './fanout.ts';
 
 /** `call` names the caller that waits; `now` is this replica's clock in milliseconds. */
@@ -118,7 +120,7 @@ export class Leader {
         const changes = result.isRead ? [] : captured.read();
         const position = changes.length === 0 ? this.position : { epoch: this.#assignment.epoch, lsn: lsnAfter(this.position.lsn) };
         const body = this.#body(result, position, request);
-        const recorded = request.request === null || result.isRead ? null : { ...request.request, answer: body };
+        const recorded = request.request === null || result.isRead ? null : keptAnswer(request.request, body);
         const entry = this.#close(changes, recorded, now);
         return { answer: { kind: 'done', body, position }, entry };
       });
@@ -171,6 +173,16 @@ export class Leader {
   #failed(failure: Failure): ReplicaAnswer {
     return { kind: 'failed', failure, position: this.position };
   }
+}
+
+/** @throws Refusal where the answer is too large to be kept for retries */
+function keptAnswer(request: RequestId, answer: string): RecordedRequest {
+  if (utf8Length(answer) <= KEPT_ANSWER_BYTES_MAX) return { ...request, answer };
+  return refuse({
+    code: 'too-large',
+    detail: `with an Idempotency-Key the answer is kept for retries, and may have ${KEPT_ANSWER_BYTES_MAX} bytes; return fewer rows, or read them afterwards`,
+    limit: KEPT_ANSWER_BYTES_MAX,
+  });
 }
 
 const OTHER_BODY: Failure = {

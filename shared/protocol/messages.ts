@@ -3,7 +3,7 @@ import type { Epoch } from '../lsn.ts';
 import type { Position } from '../position.ts';
 import type { Statement } from '../tables/values.ts';
 import type { Assignment, Leadership } from './assignment.ts';
-import type { Durability, Settings } from './settings.ts';
+import type { Settings } from './settings.ts';
 
 /**
  * Worker and objects, and one object and another, may run different code for minutes during a
@@ -26,7 +26,6 @@ export interface ExecuteRequest {
   readonly statements: readonly Statement[];
   readonly need: Position | null;
   readonly request: RequestId | null;
-  readonly durability: Durability | null;
   readonly route: Route;
   readonly waited_ms: number;
 }
@@ -89,10 +88,7 @@ export interface PullRequest {
   readonly after: Position;
 }
 
-export type PullReply =
-  | { readonly kind: 'batch'; readonly batch: Batch }
-  | { readonly kind: 'fenced'; readonly epoch: Epoch }
-  | Misdirected;
+export type PullReply = { readonly kind: 'batch'; readonly batch: Batch } | Misdirected;
 
 export type FollowerState = 'catching-up' | 'streaming' | 'stranded' | 'failed';
 

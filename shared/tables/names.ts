@@ -39,6 +39,7 @@ export function checkNames(tokens: readonly Token[]): Edit[] {
     if (!isName(token) && !(token.kind === 'string' && (isTable || isPragmaArgument(tokens, i)))) return;
     const name = nameOf(token);
     checkName(name);
+    checkCall(tokens, i);
     if (!isSchemaTable(name)) return;
     edits.push({
       start: token.start,
@@ -54,16 +55,23 @@ export function checkNames(tokens: readonly Token[]): Edit[] {
  * run later without another look, so strings are held to the rule for names.
  */
 export function checkSchemaNames(tokens: readonly Token[]): void {
-  for (const token of tokens) {
+  for (const [i, token] of tokens.entries()) {
     if (!isName(token) && token.kind !== 'string') continue;
     const name = nameOf(token);
     checkName(name);
+    checkCall(tokens, i);
     if (!isSchemaTable(name)) continue;
     refuse({
       code: 'sql-not-allowed',
       detail: `${name} can be read by a query, but not used in a view, a trigger or a table`,
     });
   }
+}
+
+/** It counts the rows that capture writes, too, and a user's row could keep the sum. */
+function checkCall(tokens: readonly Token[], at: number): void {
+  if (wordAt(tokens, at) !== 'TOTAL_CHANGES' || !isSymbol(tokens[at + 1], '(')) return;
+  refuse({ code: 'sql-not-allowed', detail: 'total_changes() would count rows of the log; use changes(), or the changes in "meta"' });
 }
 
 function isName({ kind }: Token): boolean {

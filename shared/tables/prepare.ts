@@ -4,7 +4,7 @@ import { type Sql, SqlError, type SqlValue } from '../ports.ts';
 import { bindStatement, columnName } from './bind.ts';
 import { Inspector } from './inspect.ts';
 import { publicMessage } from './reserved.ts';
-import { readExactRows, readRows, type StatementResult } from './result.ts';
+import { readExactRows, readRows, type ResultRoom, type StatementResult } from './result.ts';
 import { type ParsedStatement, StatementCache } from './statement.ts';
 import type { Statement } from './values.ts';
 
@@ -41,10 +41,10 @@ export class Preparer {
   }
 
   /** Runs a statement that does not write. */
-  read({ parsed, text, bindings }: Prepared): StatementResult {
+  read({ parsed, text, bindings }: Prepared, room: ResultRoom): StatementResult {
     const cursor = this.#sql.exec(text, ...bindings);
     const columns = cursor.columns.map(columnName);
-    const { json, hasRoundedIntegers } = readRows(cursor);
+    const { json, hasRoundedIntegers } = readRows(cursor, room);
     const canWrap = hasRoundedIntegers && (parsed.verb === 'SELECT' || parsed.verb === 'VALUES');
     const rows = canWrap ? readExactRows(this.#sql, text, bindings, columns.length) : null;
     return {

@@ -1,7 +1,8 @@
 import { base64 } from '@scure/base';
 import { refuse } from '../failure.ts';
 import { RESULT_BYTES_MAX } from '../limits.ts';
-import { all, type Sql, type SqlCursor, type SqlRow, type SqlValue } from '../ports.ts';
+import type { Sql, SqlCursor, SqlRow, SqlValue } from '../ports.ts';
+import { utf8Length } from '../utf8.ts';
 
 /** What one statement gave, its rows as JSON text in the contract's form. */
 export interface StatementResult {
@@ -54,15 +55,29 @@ export interface ReadRows {
   readonly hasRoundedIntegers: boolean;
 }
 
-/** Reads a statement's rows to the end. @throws Refusal where they are more than an answer may hold. */
-export function readRows(cursor: SqlCursor): ReadRows {
+/** What the answer to one request may still hold. */
+export class ResultRoom {
+  #bytes = RESULT_BYTES_MAX;
+
+  /** @throws Refusal */
+  take(json: string): void {
+    this.#bytes -= utf8Length(json);
+    if (this.#bytes >= 0) return;
+    refuse({
+      code: 'too-large',
+      detail: `the results are larger than ${RESULT_BYTES_MAX} bytes; ask for fewer rows (LIMIT) or columns`,
+      limit: RESULT_BYTES_MAX,
+    });
+  }
+}
+
+/** Reads a statement's rows to the end. @throws Refusal where they are more than an answer may hold */
+export function readRows(cursor: SqlCursor, room: ResultRoom): ReadRows {
   const rows: string[] = [];
-  let chars = 0;
   let hasRoundedIntegers = false;
   for (const row of cursor) {
     const json = rowJson(row);
-    chars += json.length;
-    if (chars > RESULT_BYTES_MAX) refuseLargeResult();
+    room.take(json);
     for (const value of row) hasRoundedIntegers ||= mayBeRounded(value);
     rows.push(json);
   }
@@ -73,35 +88,26 @@ export function readRows(cursor: SqlCursor): ReadRows {
  * The rows of a writing statement that gives digits behind its own columns (returning.ts).
  * @throws Refusal where they are more than an answer may hold
  */
-export function readReturned(cursor: SqlCursor, digits: readonly (number | null)[]): string {
+export function readReturned(cursor: SqlCursor, digits: readonly (number | null)[], room: ResultRoom): string {
   const rows: string[] = [];
-  let chars = 0;
   for (const row of cursor) {
     const cells = digits.map((at, i) => {
       const exact = at === null ? null : (row[digits.length + at] ?? null);
       return exact === null ? cellJson(row[i] ?? null) : integerJson(String(exact));
     });
     const json = `[${cells.join(',')}]`;
-    chars += json.length;
-    if (chars > RESULT_BYTES_MAX) refuseLargeResult();
+    room.take(json);
     rows.push(json);
   }
   return `[${rows.join(',')}]`;
 }
 
-function refuseLargeResult(): never {
-  return refuse({
-    code: 'too-large',
-    detail: `the result is larger than ${RESULT_BYTES_MAX} bytes; ask for fewer rows (LIMIT) or columns`,
-    limit: RESULT_BYTES_MAX,
-  });
-}
-
-const EXACT_COLUMNS_MAX = 60;
+/** The platform gives at most 100 columns, of which one says what the others are. */
+const EXACT_COLUMNS_MAX = 80;
 
 /**
  * The rows of a reading statement again, integers exact: SQLite writes them as text, beside a string that says
- * which cells were integers. Null where the statement cannot be wrapped.
+ * which cells were integers. Null where the statement cannot be wrapped. Their room was taken by the first reading.
  */
 export function readExactRows(sql: Sql, text: string, bindings: readonly SqlValue[], width: number): string | null {
   if (width > EXACT_COLUMNS_MAX) return null;
@@ -109,10 +115,12 @@ export function readExactRows(sql: Sql, text: string, bindings: readonly SqlValu
   const values = names.map((c) => `CASE typeof(${c}) WHEN 'integer' THEN CAST(${c} AS TEXT) ELSE ${c} END`);
   const kinds = names.map((c) => `substr(typeof(${c}), 1, 1)`).join(' || ');
   const wrapped = `WITH _tidemark_rows(${names.join(', ')}) AS MATERIALIZED (${text}) SELECT ${values.join(', ')}, ${kinds} FROM _tidemark_rows`;
-  const rows = all(sql, wrapped, ...bindings).map((row) => {
+  const rows: string[] = [];
+  for (const row of sql.exec(wrapped, ...bindings)) {
     const kindsOfRow = String(row.at(-1));
-    return `[${row.slice(0, -1).map((value, i) => (kindsOfRow[i] === 'i' ? integerJson(String(value)) : cellJson(value))).join(',')}]`;
-  });
+    const cells = row.slice(0, -1).map((value, i) => (kindsOfRow[i] === 'i' ? integerJson(String(value)) : cellJson(value)));
+    rows.push(`[${cells.join(',')}]`);
+  }
   return `[${rows.join(',')}]`;
 }
 

@@ -5,7 +5,7 @@ import { CAPTURE_LINE_SQL, captureAllSql, installCapture, removeCapture } from '
 import { type KeptTrigger, parseChange, type SchemaChange, schemaLine } from './change.ts';
 import { DeferredKeys, type Deferral } from './foreign-keys.ts';
 import { type Prepared, Preparer } from './prepare.ts';
-import { type ResultMeta, readReturned, readRows, type StatementResult } from './result.ts';
+import { type ResultMeta, readReturned, readRows, ResultRoom, type StatementResult } from './result.ts';
 import { type ExactReturning, exactReturning } from './returning.ts';
 import { readLayout, type SchemaObject, type TableLayout, userSchema } from './schema.ts';
 import { columnName } from './bind.ts';
@@ -20,6 +20,7 @@ export interface TransactionResult {
 
 interface RunState {
   readonly captured: Captured;
+  readonly room: ResultRoom;
   deferral: Deferral;
   hasWritten: boolean;
   hasDropped: boolean;
@@ -38,6 +39,8 @@ export class UserTransactions {
   readonly #preparer: Preparer;
   readonly #sequences: Sequences;
   readonly #deferredKeys: DeferredKeys;
+  /** Whether the transaction that runs, or ran last, had a schema statement. */
+  #hasChangedSchema = false;
   readonly #layouts = new Map<string, TableLayout>();
   readonly #returning = new Lru<string, ExactReturning | null>(RETURNING_MAX);
 
@@ -50,7 +53,9 @@ export class UserTransactions {
 
   /** @throws Refusal or SqlError; then nothing may stay. */
   run(statements: readonly Statement[], captured: Captured): TransactionResult {
-    const state: RunState = { captured, deferral: 'as declared', hasWritten: false, hasDropped: false, linesCounted: 0 };
+    const room = new ResultRoom();
+    const state: RunState = { captured, room, deferral: 'as declared', hasWritten: false, hasDropped: false, linesCounted: 0 };
+    this.#hasChangedSchema = false;
     try {
       const results = statements.map((statement) => this.#run(statement, state));
       if (state.hasWritten) this.#finish(state);
@@ -65,9 +70,9 @@ export class UserTransactions {
     const prepared = this.#preparer.prepare(statement);
     if (prepared.parsed.kind === 'setting') return this.#defer(prepared.text, state);
     const isSchema = prepared.parsed.kind === 'schema';
-    if (!isSchema && !prepared.writes) return this.#preparer.read(prepared);
+    if (!isSchema && !prepared.writes) return this.#preparer.read(prepared, state.room);
     state.hasWritten = true;
-    return isSchema ? this.#changeSchema(prepared, state) : this.#write(prepared, state.captured);
+    return isSchema ? this.#changeSchema(prepared, state) : this.#write(prepared, state);
   }
 
   /** All keys, from here to the end of the transaction: SQLite forgets what it counted when this is turned off. */
@@ -99,7 +104,8 @@ export class UserTransactions {
 
   /** What was remembered of schema and counters may be of the transaction that was undone. */
   rolledBack(): void {
-    this.#forget();
+    if (this.#hasChangedSchema) this.#forget();
+    else this.#sequences.reload();
   }
 
   #forget(): void {
@@ -110,11 +116,11 @@ export class UserTransactions {
     this.#sequences.reload();
   }
 
-  #write({ parsed, text, bindings }: Prepared, captured: Captured): StatementResult {
+  #write({ parsed, text, bindings }: Prepared, { captured, room }: RunState): StatementResult {
     const exact = parsed.returns ? this.#exact(text) : null;
     const cursor = this.#sql.exec(exact?.text ?? text, ...bindings);
     const columns = cursor.columns.slice(0, exact?.digits.length).map(columnName);
-    const rows = exact === null ? readRows(cursor).json : readReturned(cursor, exact.digits);
+    const rows = exact === null ? readRows(cursor, room).json : readReturned(cursor, exact.digits, room);
     const { changes, lastRowId, added } = captured.readWritten();
     const inserts = parsed.verb === 'INSERT' || parsed.verb === 'REPLACE';
     const meta: ResultMeta = {
@@ -156,6 +162,7 @@ export class UserTransactions {
   }
 
   #changeSchema({ parsed, text, bindings }: Prepared, state: RunState): StatementResult {
+    this.#hasChangedSchema = true;
     this.#countSequences(state);
     const before = userSchema(this.#sql);
     if (parsed.verb === 'ALTER') removeCapture(this.#sql);

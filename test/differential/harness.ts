@@ -213,7 +213,6 @@ export class Trio {
       statements,
       need: null,
       request: null,
-      durability: null,
       route: 'leader',
       waited_ms: 0,
     } as const;

@@ -81,13 +81,15 @@ const WRONG: readonly Wrong[] = [
   { what: '101 parameters', code: 'too-large', status: 413, ask: () => query({ sql: `SELECT ${Array(101).fill('?').join('+')}`, params: Array(101).fill(1) }) },
   { what: 'a row over the limit', code: 'too-large', status: 413, ask: () => query({ sql: "INSERT INTO item (name) VALUES (hex(zeroblob(1500000)))" }) },
   { what: 'a result over the limit', code: 'too-large', status: 413, ask: () => query({ sql: "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200) SELECT hex(zeroblob(50000)) FROM n" }) },
+  { what: 'results that are over the limit together', code: 'too-large', status: 413, ask: () => query({ statements: [{ sql: "INSERT INTO item (name) VALUES ('with results')" }, ...Array(6).fill({ sql: 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40) SELECT hex(zeroblob(50000)) FROM n' })] }) },
+  { what: 'an answer that is too large to be kept', code: 'too-large', status: 413, ask: () => query({ sql: "INSERT INTO item (name) VALUES (hex(zeroblob(300000))) RETURNING name" }, { 'Idempotency-Key': 'large' }) },
   { what: 'an entry over the limit', code: 'too-large', status: 413, ask: () => query({ statements: [{ sql: 'CREATE TABLE big (x)' }, { sql: "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20) INSERT INTO big SELECT hex(zeroblob(400000)) FROM n" }] }) },
 ];
 
 const NOT_ALLOWED = [
   'BEGIN', 'COMMIT', 'ROLLBACK', 'SAVEPOINT a', 'RELEASE a', "ATTACH 'x' AS y", 'VACUUM', 'PRAGMA foreign_keys = OFF',
   'PRAGMA recursive_triggers = OFF', 'PRAGMA table_list', 'SELECT 1; SELECT 2', 'SELECT * FROM _tidemark_changes',
-  'SELECT * FROM [_TIDEMARK_entries]', 'DELETE FROM "_tidemark_changes"', "DELETE FROM '_tidemark_changes'", 'SELECT * FROM _cf_METADATA',
+  'SELECT * FROM [_TIDEMARK_entries]', 'SELECT total_changes()', 'DELETE FROM "_tidemark_changes"', "DELETE FROM '_tidemark_changes'", 'SELECT * FROM _cf_METADATA',
   "INSERT OR ROLLBACK INTO item (name) VALUES ('first')", 'CREATE TABLE x (a UNIQUE ON CONFLICT ROLLBACK)',
   "CREATE TRIGGER x AFTER INSERT ON item BEGIN SELECT RAISE(ROLLBACK, 'no'); END", 'EXPLAIN DELETE FROM item; DELETE FROM item',
   'CREATE TEMP TABLE x (a)', 'CREATE VIRTUAL TABLE x USING fts5(a)', 'CREATE TABLE _tidemark_mine (a)', '', '-- nothing',

@@ -82,14 +82,14 @@ export class Stage {
 
   write(statements: readonly Statement[], to: string, key: string | null): void {
     const request = key === null ? null : { id: key, fingerprint: JSON.stringify(statements.map(({ sql }) => sql)) };
-    const route = { need: null, request, durability: null, route: 'leader', waited_ms: 0 } as const;
+    const route = { need: null, request, route: 'leader', waited_ms: 0 } as const;
     this.#call(to, { kind: 'execute', request: { version: MESSAGE_VERSION, statements, ...route } });
   }
 
   read(statements: readonly Statement[], to: string, asked: { readonly need: Position | null; readonly wait_ms: number }): void {
     const { need, wait_ms } = asked;
     if (this.host(to).core.role === 'leader') {
-      const route = { need, request: null, durability: null, route: need === null ? 'leader' : 'fallback', waited_ms: 0 } as const;
+      const route = { need, request: null, route: need === null ? 'leader' : 'fallback', waited_ms: 0 } as const;
       return this.#call(to, { kind: 'execute', request: { version: MESSAGE_VERSION, statements, ...route } });
     }
     this.#call(to, { kind: 'read', request: { version: MESSAGE_VERSION, statements, need, staleness_ms_max: null, wait_ms } });

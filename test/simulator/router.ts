@@ -102,7 +102,7 @@ function* fallBack(job: Job, waitedMs: number, otherwise: Outcome): Routing {
 function execute({ leadership, statements, need, request }: Job, route: Route, waited_ms: number): Ask {
   const call: Call = {
     kind: 'execute',
-    request: { version: MESSAGE_VERSION, statements, need, request, durability: null, route, waited_ms },
+    request: { version: MESSAGE_VERSION, statements, need, request, route, waited_ms },
   };
   return { to: leadership.leader, call, timeoutMs: LEADER_WAIT_MS };
 }

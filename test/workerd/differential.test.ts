@@ -49,7 +49,6 @@ class Pair {
       statements,
       need: null,
       request: null,
-      durability: null,
       route: 'leader',
       waited_ms: 0,
     };
