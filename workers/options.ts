@@ -12,7 +12,6 @@ export interface QueryOptions {
   readonly consistency: Consistency;
   /** Null unless `consistency` is `bounded`. */
   readonly staleness_ms_max: number | null;
-  readonly durability: Durability | null;
   readonly wait_ms: number;
   readonly user: string | null;
   readonly idempotencyKey: string | null;
@@ -21,10 +20,10 @@ export interface QueryOptions {
 /** @throws Refusal `invalid-request`, which names the header */
 export function readOptions(headers: Headers): QueryOptions {
   const consistency = readConsistency(headers.get('tidemark-consistency'));
+  checkDurability(headers.get('tidemark-durability'));
   return {
     consistency,
     staleness_ms_max: readStaleness(headers.get('tidemark-max-staleness'), consistency),
-    durability: readDurability(headers.get('tidemark-durability')),
     wait_ms: readWait(headers.get('prefer')),
     user: readBounded('Tidemark-User', headers.get('tidemark-user'), USER_CHARS_MAX),
     idempotencyKey: readBounded('Idempotency-Key', headers.get('idempotency-key'), REQUEST_ID_CHARS_MAX),
@@ -45,9 +44,9 @@ function readStaleness(value: string | null, consistency: Consistency): number |
   return readSeconds('Tidemark-Max-Staleness', value) * 1000;
 }
 
-function readDurability(value: string | null): Durability | null {
-  if (value === null) return null;
-  return supportedDurability('Tidemark-Durability', oneOf('Tidemark-Durability', value, DURABILITIES));
+function checkDurability(value: string | null): void {
+  if (value === null) return;
+  supportedDurability('Tidemark-Durability', oneOf('Tidemark-Durability', value, DURABILITIES));
 }
 
 /** Refused rather than weakened: whoever asks for a durability must not be told that a weaker one is it. */

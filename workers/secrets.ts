@@ -43,8 +43,9 @@ export function secretsOf({ TIDEMARK_ADMIN_KEY: adminKey, TIDEMARK_TOKEN_KEYS: t
 
 /**
  * It signs where there is no other, and verifies for ever after: the day that a deployment gets token keys of
- * its own must not be the day on which every session loses what it has seen.
- * With its own purpose in the derivation, so that a token's key says nothing about the admin key. */
+ * its own must not be the day on which every session loses what it has seen. The purpose is part of the
+ * derivation, so that a token's key says nothing about the admin key.
+ */
 function derivedFrom(adminKey: string): TokenSecret {
   return {
     id: DERIVED_KEY_ID,

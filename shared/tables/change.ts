@@ -38,12 +38,23 @@ export function rowLine(table: string, before: string, after: string): string {
   return `${JSON.stringify(table)}\t${before}\t${after}`;
 }
 
+/** Neighbouring lines are mostly of one table. */
+let lastName = { json: '""', name: '' };
+
+function tableNamed(json: string): string {
+  if (json !== lastName.json) lastName = { json, name: JSON.parse(json) as string };
+  return lastName.name;
+}
+
 export function parseChange(line: string): Change {
   if (line.startsWith(SCHEMA_MARKER)) {
     return { kind: 'schema', schema: JSON.parse(line.slice(SCHEMA_MARKER.length)) as SchemaChange };
   }
-  const [name = '', before = '', after = ''] = line.split('\t');
-  const table = JSON.parse(name) as string;
+  const first = line.indexOf('\t');
+  const second = line.indexOf('\t', first + 1);
+  const table = tableNamed(line.slice(0, first));
+  const before = line.slice(first + 1, second);
+  const after = line.slice(second + 1);
   if (before === '') return { kind: 'insert', table, after };
   if (after === '') return { kind: 'delete', table, before };
   return { kind: 'update', table, before, after };

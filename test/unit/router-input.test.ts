@@ -67,7 +67,6 @@ describe('headers of a query', () => {
     );
     expect(first).toEqual({ id: 'k', fingerprint: expect.stringMatching(/^[\w-]{43}$/) });
     expect(second?.fingerprint).not.toBe(first?.fingerprint);
-    expect(deployment.leader.calls).toMatchObject([{ durability: 'async' }, { durability: null }]);
   });
 });
 

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { toEpoch } from '../../shared/lsn.ts';
 import type { ReplicaAnswer } from '../../shared/protocol/messages.ts';
+import { NOTHING_SEEN, TokenKeys } from '../../shared/session/token.ts';
 import { at, done, FakeDeployment, problemOf, READ, seenIn, tokenAt, WRITE } from './router-fakes.ts';
 
 let deployment: FakeDeployment;
@@ -51,9 +52,7 @@ describe('where a query goes', () => {
   ])('[RT2] sends %j to the leader', async (body) => {
     expect((await deployment.query(body)).status).toBe(200);
     expect(deployment.follower.calls).toEqual([]);
-    expect(deployment.leader.calls).toMatchObject([
-      { method: 'execute', route: 'leader', request: null, durability: null },
-    ]);
+    expect(deployment.leader.calls).toMatchObject([{ method: 'execute', route: 'leader', request: null }]);
   });
 
   it('[RT3] sends a strong read to the leader', async () => {
@@ -157,6 +156,42 @@ describe('where a query goes', () => {
     });
   });
 
+  describe('with a token of a database made anew that the isolate remembers as it was', () => {
+    const KEY = { id: 'a', secret: 'secret-of-sixteen-chars' };
+    let token: string;
+
+    beforeEach(async () => {
+      deployment = new FakeDeployment({ TIDEMARK_TOKEN_KEYS: `${KEY.id}:${KEY.secret}` });
+      await deployment.withDatabase();
+      await deployment.query(READ);
+      await deployment.directory.erase();
+      await deployment.withDatabase();
+      token = new TokenKeys([KEY]).sign(deployment.record, new Map([[0, at(42)]]));
+    });
+
+    it('[RT9] looks it up again before it refuses the token', async () => {
+      const answer = await deployment.query(WRITE, { 'Tidemark-Session': token });
+      expect([answer.status, seenIn(answer)]).toEqual([200, '0-1-42']);
+      expect(deployment.leader.calls).toMatchObject([{ need: at(42) }]);
+      await deployment.query(WRITE, { 'Tidemark-Session': token });
+      expect(deployment.directory.lookups).toBe(1);
+    });
+
+    it('[RT9] gives the token back as it came where it cannot be looked up', async () => {
+      deployment.directory.lookup = () => Promise.reject(new Error('reset'));
+      const answer = await deployment.query(WRITE, { 'Tidemark-Session': token });
+      expect(await problemOf(answer)).toMatchObject({ status: 503, code: 'unavailable' });
+      expect(answer.headers.get('Tidemark-Session')).toBe(token);
+    });
+
+    it('[RT9] refuses a token that does not fit the database as it is now either', async () => {
+      const old = new TokenKeys([KEY]).sign({ ...deployment.record, incarnation: 'gone' }, NOTHING_SEEN);
+      const answer = await deployment.query(WRITE, { 'Tidemark-Session': old });
+      expect(await problemOf(answer)).toMatchObject({ status: 400, code: 'token-invalid' });
+      expect([deployment.directory.lookups, deployment.leader.calls]).toEqual([1, []]);
+    });
+  });
+
   it('[RT8] remembers a database, and asks its directory no more', async () => {
     for (let i = 0; i < 3; i++) await deployment.query(READ);
     expect(deployment.directory.lookups).toBe(1);
@@ -227,5 +262,64 @@ describe('a leader that does not answer', () => {
     } finally {
       vi.useRealTimers();
     }
+  });
+});
+
+describe('an object that never answers', () => {
+  const never = () => new Promise<never>(() => {});
+
+  /** What is answered in the end, with time passing as fast as it can. */
+  async function inTheEnd(asked: () => Promise<Response>): Promise<Response> {
+    vi.useFakeTimers();
+    try {
+      const answer = asked();
+      await vi.advanceTimersByTimeAsync(120_000);
+      return await answer;
+    } finally {
+      vi.useRealTimers();
+    }
+  }
+
+  it('[LA6] a directory: what changes nothing is unavailable, what does is outcome-unknown', async () => {
+    Object.assign(deployment.directory, { lookup: never, create: never, erase: never });
+    const path = `/v1/databases/${deployment.database}`;
+    for (const [code, asked] of [
+      ['unavailable', () => deployment.query(READ)],
+      ['unavailable', () => deployment.request('GET', path)],
+      ['outcome-unknown', () => deployment.request('PUT', path)],
+      ['outcome-unknown', () => deployment.request('DELETE', path)],
+    ] as const) {
+      expect(await problemOf(await inTheEnd(asked))).toMatchObject({ code });
+    }
+  });
+
+  it('[LA6] the catalog', async () => {
+    const silent = { add: never, remove: never, list: never };
+    deployment = new FakeDeployment({ CATALOG: { getByName: () => silent } });
+    const path = `/v1/databases/${deployment.database}`;
+    for (const [code, method, at] of [
+      ['unavailable', 'GET', '/v1/databases'],
+      ['outcome-unknown', 'PUT', path],
+      ['outcome-unknown', 'DELETE', path],
+    ] as const) {
+      expect(await problemOf(await inTheEnd(() => deployment.request(method, at)))).toMatchObject({ code });
+    }
+  });
+
+  it('[LA5] a replica that is asked for its digest', async () => {
+    deployment.leader.onDigest = never;
+    const path = `/v1/databases/${deployment.database}/digest`;
+    const answer = await inTheEnd(() => deployment.request('GET', path));
+    expect(await problemOf(answer)).toMatchObject({ code: 'unavailable' });
+  });
+
+  it("[LA6] a user's session: a read goes to the leader, a write is outcome-unknown", async () => {
+    Object.assign(deployment.sessionOf('ada'), { seen: never, advance: never });
+    deployment.leader.onExecute = () => done(42);
+    const ada = { 'Tidemark-User': 'ada' };
+    expect(seenIn(await inTheEnd(() => deployment.query(READ, ada)))).toBe('0-1-42');
+    const written = await inTheEnd(() => deployment.query(WRITE, ada));
+    expect(await problemOf(written)).toMatchObject({ code: 'outcome-unknown' });
+    expect(seenIn(written)).toBe('0-1-42');
   });
 });

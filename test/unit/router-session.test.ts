@@ -126,6 +126,65 @@ describe("a user's devices", () => {
     expect(await problemOf(answer)).toMatchObject({ status: 504, code: 'outcome-unknown' });
   });
 
+  it('[TK11] are told by the token of a write that is not acknowledged', async () => {
+    const token = await tokenAt(deployment, 40);
+    deployment.leader.onExecute = () => done(42);
+    deployment.sessionOf('ada').isDown = true;
+    const answer = await deployment.query(WRITE, { ...ADA, 'Tidemark-Session': token });
+    expect([answer.status, seenIn(answer)]).toEqual([504, '0-1-42']);
+  });
+
+  it.each([
+    ['behind', at(42)],
+    ['ahead', at(1)],
+  ])('[US4] write once where a follower that is %s finds that a read writes', async (_where, seen) => {
+    deployment.sessionOf('ada').positions.set(0, seen);
+    deployment.follower.onRead = () => ({ kind: 'writes', position: at(3) });
+    deployment.leader.onExecute = () => done(43);
+    const answer = await deployment.query(READ, { ...ADA, 'Idempotency-Key': 'once' });
+    expect([answer.status, seenIn(answer)]).toEqual([200, '0-1-43']);
+    expect(deployment.leader.calls).toMatchObject([{ route: 'fallback', request: { id: 'once' } }]);
+    expect(deployment.sessionOf('ada').positions.get(0)).toEqual(at(43));
+  });
+
+  it('[US4] write once also where only the second read finds out', async () => {
+    deployment.sessionOf('ada').positions.set(0, at(42));
+    deployment.follower.onRead = ({ need }) =>
+      need === null
+        ? failed({ code: 'sql-error', detail: 'no such view' }, 3)
+        : { kind: 'writes', position: at(42) };
+    await deployment.query(READ, { ...ADA, 'Idempotency-Key': 'once' });
+    expect(deployment.leader.calls).toMatchObject([{ request: { id: 'once' } }]);
+  });
+
+  it('[US4] write once, and with the request id, where their session cannot be asked', async () => {
+    deployment.sessionOf('ada').isDown = true;
+    deployment.follower.onRead = () => ({ kind: 'writes', position: at(3) });
+    await deployment.query(READ, { ...ADA, 'Idempotency-Key': 'once' });
+    expect(deployment.leader.calls).toMatchObject([{ request: { id: 'once' } }]);
+  });
+
+  it('[US5] wait for their position what the first read left of the wait', async () => {
+    vi.useFakeTimers();
+    try {
+      deployment.sessionOf('ada').positions.set(0, at(42));
+      deployment.follower.onRead = async ({ need }) => {
+        await new Promise((resolve) => setTimeout(resolve, 600));
+        return done(need?.lsn ?? 7);
+      };
+      const answers = Promise.all([
+        deployment.query(READ, ADA),
+        deployment.query(READ, { ...ADA, Prefer: 'wait=0.5' }),
+      ]);
+      await vi.advanceTimersByTimeAsync(10_000);
+      await answers;
+      const waits = deployment.follower.calls.map((call) => (call.method === 'read' ? call.wait_ms : null));
+      expect(waits).toEqual([1000, 500, 400, 0]);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it('[US3] read at the leader where it cannot be known what they have seen', async () => {
     deployment.sessionOf('ada').isDown = true;
     deployment.follower.onRead = () => done(7);

@@ -137,6 +137,7 @@ describe('authentication', () => {
   it.each([
     [{ TIDEMARK_ADMIN_KEY: '' }, 'npx wrangler secret put TIDEMARK_ADMIN_KEY'],
     [{ TIDEMARK_TOKEN_KEYS: 'short' }, 'TIDEMARK_TOKEN_KEYS'],
+    [{ TIDEMARK_TOKEN_KEYS: 'a:secret-of-sixteen-chars,0:another-secret-of-16' }, 'TIDEMARK_TOKEN_KEYS'],
   ])('[AU3] serves nothing, and says what to run, with %j', async (overrides, command) => {
     const deployment = await new FakeDeployment(overrides).withDatabase();
     for (const path of [
@@ -156,6 +157,18 @@ describe('authentication', () => {
     expect(written.status).toBe(503);
     expect(deployment.leader.calls).toEqual([]);
     expect((await deployment.request('GET', '/problems/not-configured')).status).toBe(200);
+  });
+
+  it('[AU5] takes the tokens of before there were token keys, and signs them anew', async () => {
+    const deployment = await new FakeDeployment().withDatabase();
+    const before = (await deployment.query({ sql: 'SELECT 1' })).headers.get('Tidemark-Session') ?? '';
+    expect(before).toMatch(/^t1\.0\.0-1-1\./);
+    const env = { ...deployment.env, TIDEMARK_TOKEN_KEYS: 'a:secret-of-sixteen-chars' };
+    const headers = { Authorization: 'Bearer test-admin-key', 'Tidemark-Session': before };
+    const path = `/v1/databases/${deployment.database}/query`;
+    const answer = await router.request(path, { method: 'POST', body: '{"sql":"SELECT 1"}', headers }, env);
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('Tidemark-Session')).toMatch(/^t1\.a\.0-1-1\./);
   });
 
   it('[AU4] takes token keys of its own: the first signs, all verify', async () => {
