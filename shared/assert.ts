@@ -1,5 +1,5 @@
 /** A broken assertion is a bug in Tidemark, never a fault of the caller or of the world. */
-export class AssertionError extends Error {
+class AssertionError extends Error {
   override readonly name = 'AssertionError';
 }
 

@@ -5,7 +5,7 @@ const MIB = 1024 * KIB;
 
 // What the platform sets.
 export const PLATFORM_ROW_BYTES_MAX = 2_000_000;
-export const PLATFORM_MESSAGE_BYTES_MAX = 32 * MIB;
+const PLATFORM_MESSAGE_BYTES_MAX = 32 * MIB;
 /** Columns of a table, of a result, or set by one statement. */
 export const PLATFORM_COLUMNS_MAX = 100;
 /** Arguments of one SQL function. */

@@ -1,6 +1,5 @@
 import { type ChainEnd, decodeEntry, type Entry, EntryFormatError, hashOf, splitEntries } from '../log/entry.ts';
 import type { StoredEntry } from '../log/tail.ts';
-import type { Epoch } from '../lsn.ts';
 
 export interface ReceivedEntry extends StoredEntry {
   readonly entry: Entry;
@@ -29,7 +28,7 @@ export function receive(text: string, end: ChainEnd): Received {
       if (position.epoch < epoch) return refused(position.lsn, 'is of an older epoch than the one before it');
       ({ epoch, lsn } = position);
       hash = hashOf(entryText);
-      entries.push({ end: { epoch: epoch as Epoch, lsn, hash }, text: entryText, time: entry.time, entry });
+      entries.push({ end: { epoch, lsn, hash }, text: entryText, time: entry.time, entry });
     }
   } catch (error) {
     if (error instanceof EntryFormatError) return { kind: 'refused', detail: error.message };

@@ -64,12 +64,13 @@ const value = fc.oneof(
     arbitrary: pick(['a', 'b', 'r', 'id', 'a + 1', 'id + 1', '-id', "a || 'x'", 'typeof(b)', 'id || b']),
   },
 );
+/** The plus keeps indexes out: a table with triggers is gone through in another order where one is used. */
 const condition = fc.oneof(
   {
     weight: 2,
-    arbitrary: pick(['true', 'id > 1', 'a IS NULL', 'r IS NOT NULL', 'b > 1', "typeof(a) = 'text'"]),
+    arbitrary: pick(['true', '+id > 1', '+a IS NULL', '+r IS NOT NULL', '+b > 1', "typeof(a) = 'text'"]),
   },
-  { weight: 3, arbitrary: fc.tuple(column, literal).map(([c, v]) => `${c} = ${v}`) },
+  { weight: 3, arbitrary: fc.tuple(column, literal).map(([c, v]) => `+${c} = ${v}`) },
 );
 
 const insert = fc

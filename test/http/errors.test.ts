@@ -29,7 +29,7 @@ interface Wrong {
   readonly code: string;
   readonly status: number;
   readonly says?: RegExp;
-  ask(): Promise<Answer>;
+  readonly ask: () => Promise<Answer>;
 }
 
 function query(body: unknown, headers: Headings = {}): Promise<Answer> {
@@ -37,6 +37,8 @@ function query(body: unknown, headers: Headings = {}): Promise<Answer> {
 }
 
 const deep = `${'['.repeat(200_000)}${']'.repeat(200_000)}`;
+
+const FOUR_MEGABYTES = { sql: 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40) SELECT hex(zeroblob(50000)) FROM n' };
 
 const WRONG: readonly Wrong[] = [
   { what: 'a body that is no JSON', code: 'invalid-request', status: 400, ask: () => query('{"sql":') },
@@ -81,7 +83,7 @@ const WRONG: readonly Wrong[] = [
   { what: '101 parameters', code: 'too-large', status: 413, ask: () => query({ sql: `SELECT ${Array(101).fill('?').join('+')}`, params: Array(101).fill(1) }) },
   { what: 'a row over the limit', code: 'too-large', status: 413, ask: () => query({ sql: "INSERT INTO item (name) VALUES (hex(zeroblob(1500000)))" }) },
   { what: 'a result over the limit', code: 'too-large', status: 413, ask: () => query({ sql: "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200) SELECT hex(zeroblob(50000)) FROM n" }) },
-  { what: 'results that are over the limit together', code: 'too-large', status: 413, ask: () => query({ statements: [{ sql: "INSERT INTO item (name) VALUES ('with results')" }, ...Array(6).fill({ sql: 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40) SELECT hex(zeroblob(50000)) FROM n' })] }) },
+  { what: 'results that are over the limit together', code: 'too-large', status: 413, ask: () => query({ statements: [{ sql: "INSERT INTO item (name) VALUES ('with results')" }, ...Array.from({ length: 6 }, () => FOUR_MEGABYTES)] }) },
   { what: 'an answer that is too large to be kept', code: 'too-large', status: 413, ask: () => query({ sql: "INSERT INTO item (name) VALUES (hex(zeroblob(300000))) RETURNING name" }, { 'Idempotency-Key': 'large' }) },
   { what: 'an entry over the limit', code: 'too-large', status: 413, ask: () => query({ statements: [{ sql: 'CREATE TABLE big (x)' }, { sql: "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20) INSERT INTO big SELECT hex(zeroblob(400000)) FROM n" }] }) },
 ];

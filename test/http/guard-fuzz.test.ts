@@ -31,11 +31,11 @@ it(`[SG15] no statement resets an object: others always get their answer (FUZZ_S
   const texts = fc.sample(fragmentText, { numRuns: STATEMENTS, seed: SEED });
   const troubled: string[] = [];
   const odd: string[] = [];
-  let isOver = false;
+  const state = { isOver: false };
 
   const other = (async () => {
     let answered = 0;
-    for (; !isOver; answered += 1) {
+    for (; !state.isOver; answered += 1) {
       const sql = answered % 2 === 0 ? 'SELECT 1' : 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50) SELECT sum(i) FROM n';
       const answer = await server.api.query('fuzz', sql, [], { 'Tidemark-Consistency': 'strong' });
       if (answer.status !== 200) troubled.push(answer.text);
@@ -50,7 +50,7 @@ it(`[SG15] no statement resets an object: others always get their answer (FUZZ_S
     });
     if (from % 200 === 0) await prepare();
   }
-  isOver = true;
+  state.isOver = true;
 
   expect(await other).toBeGreaterThan(10);
   expect(troubled).toEqual([]);

@@ -134,9 +134,18 @@ export class TestServer {
 
   /** Ends the server and starts another one over the same storage. */
   async restart(): Promise<void> {
+    await this.whileStopped(() => undefined);
+  }
+
+  /** Does something with the files in `storage` between two servers. */
+  async whileStopped<T>(work: () => T): Promise<T> {
     await this.#server.close();
-    this.#server = await serve(this.#directory);
-    this.api = new Api(this.#server.url);
+    try {
+      return work();
+    } finally {
+      this.#server = await serve(this.#directory);
+      this.api = new Api(this.#server.url);
+    }
   }
 
   async close(): Promise<void> {

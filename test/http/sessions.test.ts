@@ -33,9 +33,9 @@ describe('sessions', () => {
   });
 
   it('[SE2] reads of one session never go back, whichever replica answers', async () => {
-    let writing = true;
+    const state = { isWriting: true };
     const writer = (async () => {
-      while (writing) await insert();
+      while (state.isWriting) await insert();
     })();
     let token = '';
     let seen = 0;
@@ -47,7 +47,7 @@ describe('sessions', () => {
       seen = answer.json.receipt.lsn;
       token = answer.token;
     }
-    writing = false;
+    state.isWriting = false;
     await writer;
   });
 

@@ -158,7 +158,7 @@ class NodeCursor implements SqlCursor {
     this.#totalChanges = totalChanges;
     this.#changesBefore = totalChanges();
     const { rows, ahead } = translating(() => {
-      const iterator = started(statement, values as SQLInputValue[]);
+      const iterator = started(statement, values);
       // A statement runs when it is sent, not when its rows are read, as on the platform.
       return { rows: iterator, ahead: iterator.next() };
     });

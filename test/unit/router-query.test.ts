@@ -174,7 +174,7 @@ describe('where a query goes', () => {
       expect([answer.status, seenIn(answer)]).toEqual([200, '0-1-42']);
       expect(deployment.leader.calls).toMatchObject([{ need: at(42) }]);
       await deployment.query(WRITE, { 'Tidemark-Session': token });
-      expect(deployment.directory.lookups).toBe(1);
+      expect(deployment.directory.lookups).toBe(2);
     });
 
     it('[RT9] gives the token back as it came where it cannot be looked up', async () => {
@@ -188,7 +188,7 @@ describe('where a query goes', () => {
       const old = new TokenKeys([KEY]).sign({ ...deployment.record, incarnation: 'gone' }, NOTHING_SEEN);
       const answer = await deployment.query(WRITE, { 'Tidemark-Session': old });
       expect(await problemOf(answer)).toMatchObject({ status: 400, code: 'token-invalid' });
-      expect([deployment.directory.lookups, deployment.leader.calls]).toEqual([1, []]);
+      expect([deployment.directory.lookups, deployment.leader.calls]).toEqual([2, []]);
     });
   });
 
