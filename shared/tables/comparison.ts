@@ -2,14 +2,16 @@ import { first, type Sql } from '../ports.ts';
 import type { ForeignKey } from './foreign-key-list.ts';
 import { quoteName } from './schema.ts';
 
-/** Whether the columns on both sides of a key have one affinity and one collation. */
+/**
+ * Whether SQLite compares both sides of a key alike wherever it does so: one affinity, one collation. A row that names
+ * itself is compared byte by byte, so within one table there must be no other collation.
+ */
 export function comparesAlike(sql: Sql, { child, parent, from, to }: ForeignKey): boolean {
   return from.every((column, i) => {
     const other = String(to[i]);
-    return (
-      affinityOf(sql, child, column) === affinityOf(sql, parent, other) &&
-      collationOf(sql, child, column) === collationOf(sql, parent, other)
-    );
+    if (affinityOf(sql, child, column) !== affinityOf(sql, parent, other)) return false;
+    const collation = collationOf(sql, child, column);
+    return collation === collationOf(sql, parent, other) && (child !== parent || collation === 'binary');
   });
 }
 

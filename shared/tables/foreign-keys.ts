@@ -53,7 +53,7 @@ export class DeferredKeys {
     const { child, from, parent, to } = unlike;
     refuse({
       code: 'sql-not-allowed',
-      detail: `${child} (${from.join(', ')}) refers to ${parent} (${to.join(', ')}) by columns of another type or collation, which a table with a DEFERRED foreign key may not; declare both alike, or leave DEFERRED out and use PRAGMA defer_foreign_keys`,
+      detail: `${child} (${from.join(', ')}) refers to ${parent} (${to.join(', ')}) by columns of another type or collation, which a table with a DEFERRED foreign key may not; declare both alike (within one table, without COLLATE), or leave DEFERRED out and use PRAGMA defer_foreign_keys`,
     });
   }
 

@@ -16,14 +16,17 @@ export interface Contents {
 export function contentsOf(path: string): Contents {
   const database = new DatabaseSync(path, { readOnly: true });
   try {
-    const tables = rows(database, "SELECT name, wr FROM pragma_table_list WHERE schema = 'main' AND type = 'table'").map(
-      ([name, withoutRowid]) => ({ name: String(name), withoutRowid: withoutRowid === 1n }),
-    );
+    const tables = rows(
+      database,
+      "SELECT name, wr FROM pragma_table_list WHERE schema = 'main' AND type = 'table'",
+    ).map(([name, withoutRowid]) => ({ name: String(name), withoutRowid: withoutRowid === 1n }));
     const users = tables.filter(({ name }) => !isOwn(name) && name !== 'sqlite_schema');
     return {
       schema: schemaOf(database),
       tables: Object.fromEntries(users.map((table) => [table.name, linesOf(database, table)])),
-      faults: [...rows(database, 'PRAGMA quick_check'), ...rows(database, 'PRAGMA foreign_key_check')].map((row) => row.join(' ')),
+      faults: [...rows(database, 'PRAGMA quick_check'), ...rows(database, 'PRAGMA foreign_key_check')].map(
+        (row) => row.join(' '),
+      ),
     };
   } finally {
     database.close();
@@ -35,7 +38,10 @@ function isOwn(name: string): boolean {
 }
 
 function schemaOf(database: DatabaseSync): string[] {
-  const parts = rows(database, "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite~_%' ESCAPE '~'");
+  const parts = rows(
+    database,
+    "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite~_%' ESCAPE '~'",
+  );
   // A follower's triggers wait in a table: were they installed, they would fire for rows that the leader's have seen to.
   const waiting = parts.some(([, name]) => name === '_tidemark_triggers')
     ? rows(database, "SELECT 'trigger', name, tbl_name, sql FROM _tidemark_triggers")
@@ -46,12 +52,20 @@ function schemaOf(database: DatabaseSync): string[] {
     .toSorted();
 }
 
-function linesOf(database: DatabaseSync, { name, withoutRowid }: { readonly name: string; readonly withoutRowid: boolean }): string[] {
-  const columns = rows(database, 'SELECT name FROM pragma_table_xinfo(?)', name).map(([column]) => quoted(String(column)));
+function linesOf(
+  database: DatabaseSync,
+  { name, withoutRowid }: { readonly name: string; readonly withoutRowid: boolean },
+): string[] {
+  const columns = rows(database, 'SELECT name FROM pragma_table_xinfo(?)', name).map(([column]) =>
+    quoted(String(column)),
+  );
   const cells = columns.map((column) => `typeof(${column}), quote(${column}), hex(${column}), ${column}`);
   // The rowids of sqlite_sequence mean nothing to anyone.
   const isPlaced = !withoutRowid && name !== 'sqlite_sequence';
-  const found = rows(database, `SELECT ${isPlaced ? '_rowid_' : "''"}, ${cells.join(', ')} FROM ${quoted(name)} ORDER BY 1`);
+  const found = rows(
+    database,
+    `SELECT ${isPlaced ? '_rowid_' : "''"}, ${cells.join(', ')} FROM ${quoted(name)} ORDER BY 1`,
+  );
   const lines = found.map((row) => row.map(shown).join(' '));
   return isPlaced ? lines : lines.toSorted();
 }

@@ -10,9 +10,11 @@ function drawing(seed: number): Draw {
 }
 
 const WORDS = [
-  ...['Für', 'Elise', "Rock 'n' Roll", 'Ænima', 'Águas', 'de', 'Março', '東京', '🎸', 'Слава', 'Ωmega', '100%', 'a;b', '-- no comment'],
-  ...['/* nor this */', '"quoted"', '[bracketed]', '`ticked`', 'back\\slash', 'line\nbreak', 'tab\tbed', "x'00'", 'CREATE TRIGGER', 'END;'],
-];
+  "Für|Elise|Rock 'n' Roll|Ænima|Águas|de|Março|東京|🎸|Слава|Ωmega|100%|a;b|-- no comment".split('|'),
+  '/* nor this */|"quoted"|[bracketed]|`ticked`|back\\slash|line\nbreak|tab\tbed|CREATE TRIGGER|END;'.split(
+    '|',
+  ),
+].flat();
 
 function text(value: string): string {
   return `'${value.replaceAll("'", "''")}'`;
@@ -44,7 +46,17 @@ function apart(head: string, rows: readonly string[]): string {
   return rows.map((row) => `INSERT INTO ${head} VALUES${row};`).join('\r\n');
 }
 
-const COUNTS = { artists: 150, albums: 260, tracks: 1500, employees: 420, customers: 300, invoices: 400, lines: 1600, covers: 60, plays: 350 };
+const COUNTS = {
+  artists: 150,
+  albums: 260,
+  tracks: 1500,
+  employees: 420,
+  customers: 300,
+  invoices: 400,
+  lines: 1600,
+  covers: 60,
+  plays: 350,
+};
 const GENRES = ['rock', 'Jazz', 'choro', 'ÉLECTRO', "drum'n'bass"];
 
 const TABLES = `
@@ -118,11 +130,43 @@ CREATE TABLE [Genre] ([Code] NVARCHAR(20), [Name] NVARCHAR(120));
 CREATE TABLE [Play Log] ([At] DATETIME, [What], [Value] ANY);
 `;
 
-const INTEGERS = ['9223372036854775807', '-9223372036854775808', '9007199254740993', '-1', '0', '343719', 'NULL', "'12'"];
-const REALS = ['0.1', '1e308', '-2.2250738585072014e-308', '5e-324', '3.0', '-0.0', '9e999', '-9e999', 'NULL', '0.30000000000000004'];
+const INTEGERS = [
+  '9223372036854775807',
+  '-9223372036854775808',
+  '9007199254740993',
+  '-1',
+  '0',
+  '343719',
+  'NULL',
+  "'12'",
+];
+const REALS = [
+  '0.1',
+  '1e308',
+  '-2.2250738585072014e-308',
+  '5e-324',
+  '3.0',
+  '-0.0',
+  '9e999',
+  '-9e999',
+  'NULL',
+  '0.30000000000000004',
+];
 const PRICES = ['0.99', '1.00', '1.99', '12.50', "'0.990'", '0'];
 const DATES = ["'2009-01-01 00:00:00'", "'2010'", '2455197.5', "'12/31/2011'"];
-const ANYTHING = ['NULL', '1', '1.0', "'1'", "x'31'", "''", "x''", "CAST(x'610062' AS TEXT)", "replace('a\\nb','\\n',char(10))", '1e3', '-7 + 2'];
+const ANYTHING = [
+  'NULL',
+  '1',
+  '1.0',
+  "'1'",
+  "x'31'",
+  "''",
+  "x''",
+  "CAST(x'610062' AS TEXT)",
+  "replace('a\\nb','\\n',char(10))",
+  '1e3',
+  '-7 + 2',
+];
 
 function rows(draw: Draw): string {
   const { artists, albums, tracks, employees, customers, invoices, lines, covers, plays } = COUNTS;
@@ -135,28 +179,69 @@ function rows(draw: Draw): string {
     return id === employees ? 'NULL' : Math.ceil(id / 6);
   };
   const line = (id: number) => [id, some(invoices), some(tracks), cycle(PRICES, id), 1 + (id % 3)];
-  const invoice = (id: number) => [id, 3 * some(customers), cycle(DATES, id), text(words(draw, 1)), draw(10_000) / 100];
-  const customer = (id: number) => [id * 3, text(words(draw, 2)), id % 4 === 0 ? 'NULL' : cycle(REALS, id), text(`c${id}@exämple.org`)];
-  const employee = (id: number) => [id, text(words(draw, 1)), manager(id), cycle(DATES, id), text(words(draw, 45))];
-  const track = (id: number) => [
-    ...[id, text(words(draw, 8)), id % 9 === 0 ? 'NULL' : some(albums), text(cycle(GENRES, id))],
-    ...[cycle(INTEGERS, id), cycle(REALS, id), cycle(PRICES, id)],
+  const invoice = (id: number) => [
+    id,
+    3 * some(customers),
+    cycle(DATES, id),
+    text(words(draw, 1)),
+    draw(10_000) / 100,
   ];
-  const cover = (id: number) => [id, bytes(draw, id === 20 ? 90_000 : draw(400)), id === 30 ? text(words(draw, 15_000)) : cycle(ANYTHING, id)];
+  const customer = (id: number) => [
+    id * 3,
+    text(words(draw, 60)),
+    id % 4 === 0 ? 'NULL' : cycle(REALS, id),
+    text(`c${id}@exämple.org`),
+  ];
+  const employee = (id: number) => [
+    id,
+    text(words(draw, 1)),
+    manager(id),
+    cycle(DATES, id),
+    text(words(draw, 45)),
+  ];
+  const place = (id: number) => (id % 9 === 0 ? 'NULL' : some(albums));
+  const song = (id: number) => [id, text(words(draw, 60)), place(id), text(cycle(GENRES, id))];
+  const track = (id: number) => [...song(id), cycle(INTEGERS, id), cycle(REALS, id), cycle(PRICES, id)];
+  const cover = (id: number) => [
+    id,
+    bytes(draw, id === 20 ? 90_000 : draw(400)),
+    id === 30 ? text(words(draw, 15_000)) : cycle(ANYTHING, id),
+  ];
   return [
-    together('[InvoiceLine] ([InvoiceLineId], [InvoiceId], [TrackId], [UnitPrice], [Quantity])', times(lines, line)),
+    together(
+      '[InvoiceLine] ([InvoiceLineId], [InvoiceId], [TrackId], [UnitPrice], [Quantity])',
+      times(lines, line),
+    ),
     apart('[Invoice]', times(invoices, invoice)),
     apart('[Customer] ([CustomerId], [FirstName], [Größe], [e-mail])', times(customers, customer)),
-    together('[Customer] ([SupportRepId], [FirstName])', times(20, (id) => [id * 5, text(`rep ${id}`)])),
+    together(
+      '[Customer] ([SupportRepId], [FirstName])',
+      times(20, (id) => [id * 5, text(`rep ${id}`)]),
+    ),
     together('[Employee]', times(employees, employee)),
-    together('[PlaylistTrack]', times(500, (id) => [1 + (id % 18), id])),
+    together(
+      '[PlaylistTrack]',
+      times(500, (id) => [1 + (id % 18), id]),
+    ),
     apart('[Cover]', times(covers, cover)),
     together('[Track]', times(tracks, track)),
-    apart('"Album"', times(albums, (id) => [id, text(words(draw, 4)), some(artists)])),
-    apart('[Artist]', times(artists, (id) => [id, id === 13 ? 'NULL' : text(words(draw, 3))])),
-    together('[Genre]', times(GENRES.length, (id) => [text(cycle(GENRES, id)), text(words(draw, 2))])),
+    apart(
+      '"Album"',
+      times(albums, (id) => [id, text(words(draw, 4)), some(artists)]),
+    ),
+    apart(
+      '[Artist]',
+      times(artists, (id) => [id, id === 13 ? 'NULL' : text(words(draw, 3))]),
+    ),
+    together(
+      '[Genre]',
+      times(GENRES.length, (id) => [text(cycle(GENRES, id)), text(words(draw, 2))]),
+    ),
     // No key, and many rows alike: a row too many or too few shows.
-    together('[Play Log]', times(plays, (id) => [cycle(DATES, id), cycle(ANYTHING, id), cycle(ANYTHING, id >> 3)])),
+    together(
+      '[Play Log]',
+      times(plays, (id) => [cycle(DATES, id), cycle(ANYTHING, id), cycle(ANYTHING, id >> 3)]),
+    ),
   ].join('\r\n\r\n');
 }
 
@@ -192,5 +277,10 @@ export function sampleDump(): string {
     'BEGIN TRANSACTION;',
     ...names.map((name) => `DROP TABLE IF EXISTS ${name};`),
   ].join('\r\n');
-  return [head, TABLES.replaceAll('\n', '\r\n'), rows(drawing(20_261_122)), REST.replaceAll('\n', '\r\n')].join('\r\n');
+  return [
+    head,
+    TABLES.replaceAll('\n', '\r\n'),
+    rows(drawing(20_261_122)),
+    REST.replaceAll('\n', '\r\n'),
+  ].join('\r\n');
 }

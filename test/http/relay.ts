@@ -52,12 +52,16 @@ export class Relay {
     const lost = this.#left <= 0;
     if (!lost || this.#loss === 'answer') {
       const answer = await this.#forward(request, Buffer.concat(pieces));
-      if (!lost) response.writeHead(answer.status, { 'content-type': 'application/json' }).end(await answer.text());
+      if (!lost)
+        response.writeHead(answer.status, { 'content-type': 'application/json' }).end(await answer.text());
     }
     if (lost) this.#lost();
   }
 
-  #forward({ method = '', url = '', headers }: IncomingMessage, body: Uint8Array<ArrayBuffer>): Promise<Response> {
+  #forward(
+    { method = '', url = '', headers }: IncomingMessage,
+    body: Uint8Array<ArrayBuffer>,
+  ): Promise<Response> {
     const passed = ['authorization', 'content-type', 'idempotency-key'].flatMap((name) => {
       const value = headers[name];
       return typeof value === 'string' ? [[name, value] as [string, string]] : [];
