@@ -54,13 +54,18 @@ export class Replica extends DurableObject<ObjectsEnv> implements ReplicaRpc {
 
   async execute(request: ExecuteRequest): Promise<ReplicaAnswer> {
     if (this.#core.role === 'none') return { kind: 'unassigned' };
-    if (this.#core.role === 'follower') return { kind: 'not-leader', epoch: this.#core.assigned.assignment.epoch };
-    return this.#call<ReplicaAnswer>((call) => this.#lead({ kind: 'execute', call, now: Date.now(), request }));
+    if (this.#core.role === 'follower')
+      return { kind: 'not-leader', epoch: this.#core.assigned.assignment.epoch };
+    return this.#call<ReplicaAnswer>((call) =>
+      this.#lead({ kind: 'execute', call, now: Date.now(), request }),
+    );
   }
 
   async read(request: ReadRequest): Promise<ReplicaAnswer> {
     if (this.#core.role !== 'follower') return { kind: 'unassigned' };
-    return this.#call<ReplicaAnswer>((call) => this.#follow({ kind: 'read', call, now: Date.now(), request }));
+    return this.#call<ReplicaAnswer>((call) =>
+      this.#follow({ kind: 'read', call, now: Date.now(), request }),
+    );
   }
 
   async append(batch: Batch): Promise<AppendReply> {
@@ -70,7 +75,8 @@ export class Replica extends DurableObject<ObjectsEnv> implements ReplicaRpc {
 
   async pull(request: PullRequest): Promise<PullReply> {
     if (this.#core.role === 'none') return { kind: 'unassigned' };
-    if (this.#core.role === 'follower') return { kind: 'not-leader', epoch: this.#core.assigned.assignment.epoch };
+    if (this.#core.role === 'follower')
+      return { kind: 'not-leader', epoch: this.#core.assigned.assignment.epoch };
     return this.#call<PullReply>((call) => this.#lead({ kind: 'pull', call, now: Date.now(), request }));
   }
 
@@ -79,8 +85,12 @@ export class Replica extends DurableObject<ObjectsEnv> implements ReplicaRpc {
     // A replaced instance notices only when it touches its storage, and must not answer from memory.
     if (core.role === 'none' || loadAssigned(this.#sql) === null) return { kind: 'unassigned' };
     const { epoch } = core.assigned.assignment;
-    if (core.role === 'follower') return { kind: 'follower', epoch, applied: core.follower.applied, state: core.follower.state };
-    const lag_seconds = core.leader.lagSeconds(lagsOf.map((position) => position.lsn), Date.now());
+    if (core.role === 'follower')
+      return { kind: 'follower', epoch, applied: core.follower.applied, state: core.follower.state };
+    const lag_seconds = core.leader.lagSeconds(
+      lagsOf.map((position) => position.lsn),
+      Date.now(),
+    );
     return { kind: 'leader', epoch, head: core.leader.position, lag_seconds };
   }
 

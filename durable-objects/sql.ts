@@ -125,7 +125,9 @@ class StorageCursor implements SqlCursor {
     this.#finished = true;
     try {
       const rows = [...this.#cursor.raw()];
-      return rows.some((row) => row.some(isBuffer)) ? rows.map((row) => row.map(fromCell)) : (rows as SqlRow[]);
+      return rows.some((row) => row.some(isBuffer))
+        ? rows.map((row) => row.map(fromCell))
+        : (rows as SqlRow[]);
     } catch (error) {
       throw translated(error);
     }

@@ -60,6 +60,9 @@ export const SEND_TIMEOUT_MS = 30_000;
 assert(3 * SEGMENT_PART_CHARS < PLATFORM_ROW_BYTES_MAX, 'a segment part fits a row');
 assert(2 * KEPT_ANSWER_BYTES_MAX < PLATFORM_ROW_BYTES_MAX, 'a kept answer fits a row, its quotes escaped');
 assert(LOG_PAGE_ROWS * PLATFORM_ROW_BYTES_MAX <= 32 * MIB, 'a page of the log fits the memory');
-assert(ENTRY_BYTES_MAX + 2 * KEPT_ANSWER_BYTES_MAX + 3 * BATCH_CHARS_MAX < PLATFORM_MESSAGE_BYTES_MAX, 'a batch fits a message');
+assert(
+  ENTRY_BYTES_MAX + 2 * KEPT_ANSWER_BYTES_MAX + 3 * BATCH_CHARS_MAX < PLATFORM_MESSAGE_BYTES_MAX,
+  'a batch fits a message',
+);
 assert(RESULT_BYTES_MAX < PLATFORM_MESSAGE_BYTES_MAX, 'a result fits a message');
 assert(BODY_BYTES_MAX < PLATFORM_MESSAGE_BYTES_MAX, 'a request fits a message');

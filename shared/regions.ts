@@ -1,6 +1,16 @@
 /** Durable Object location hints. */
 export const REGIONS = [
-  'wnam', 'enam', 'sam', 'weur', 'eeur', 'apac', 'apac-ne', 'apac-se', 'oc', 'afr', 'me',
+  'wnam',
+  'enam',
+  'sam',
+  'weur',
+  'eeur',
+  'apac',
+  'apac-ne',
+  'apac-se',
+  'oc',
+  'afr',
+  'me',
 ] as const;
 
 export type Region = (typeof REGIONS)[number];

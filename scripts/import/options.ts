@@ -123,5 +123,7 @@ function requiredKey(url: string, environment: Readonly<Record<string, string | 
   const isLocal = ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(url).hostname);
   const key = isLocal ? knownAdminKey() : (environment['TIDEMARK_ADMIN_KEY'] ?? null);
   if (key !== null && key !== '') return key;
-  throw new Stopped('There is no admin key: give --key or TIDEMARK_ADMIN_KEY, or start the local server once.');
+  throw new Stopped(
+    'There is no admin key: give --key or TIDEMARK_ADMIN_KEY, or start the local server once.',
+  );
 }

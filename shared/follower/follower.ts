@@ -135,7 +135,8 @@ export class Follower {
       this.#applier = new Applier(this.#sql);
       return error.message;
     }
-    if (entries.some(({ entry }) => entry.changes.some((line) => line.startsWith('\t')))) this.#preparer.forgetPlans();
+    if (entries.some(({ entry }) => entry.changes.some((line) => line.startsWith('\t'))))
+      this.#preparer.forgetPlans();
     return null;
   }
 
@@ -163,7 +164,10 @@ export class Follower {
     return freshness(standing, { need, staleness_ms_max, wait_ms: waiter.deadline - now });
   }
 
-  #pulled(reply: PullReply, { now, askedAt }: { readonly now: number; readonly askedAt: number }): FollowerEffect[] {
+  #pulled(
+    reply: PullReply,
+    { now, askedAt }: { readonly now: number; readonly askedAt: number },
+  ): FollowerEffect[] {
     this.#isPulling = false;
     if (reply.kind !== 'batch') return this.#giveUp(() => true, now);
     this.#clock.exchanged(askedAt, reply.batch.leader_now);
@@ -179,13 +183,20 @@ export class Follower {
     if (this.#isPulling) return [];
     this.#isPulling = true;
     const { epoch, self } = this.#assignment;
-    return [{ kind: 'pull', request: { version: MESSAGE_VERSION, follower: self.name, epoch, after: this.applied } }];
+    return [
+      {
+        kind: 'pull',
+        request: { version: MESSAGE_VERSION, follower: self.name, epoch, after: this.applied },
+      },
+    ];
   }
 
   /** Answers the reads that waited for what is here now. */
   #wake(now: number): FollowerEffect[] {
     if (this.#waiters.isEmpty) return [];
-    return this.#waiters.take((waiter) => this.#freshness(waiter, now) === 'serve').map((waiter) => this.#serve(waiter, now, 'caught-up'));
+    return this.#waiters
+      .take((waiter) => this.#freshness(waiter, now) === 'serve')
+      .map((waiter) => this.#serve(waiter, now, 'caught-up'));
   }
 
   #giveUp(isOver: (waiter: Waiter) => boolean, now: number): FollowerEffect[] {
@@ -193,7 +204,11 @@ export class Follower {
   }
 
   #behind({ call, since }: Waiter, now: number): FollowerEffect {
-    return { kind: 'answer', call, answer: { kind: 'behind', position: this.applied, waited_ms: now - since } };
+    return {
+      kind: 'answer',
+      call,
+      answer: { kind: 'behind', position: this.applied, waited_ms: now - since },
+    };
   }
 
   #serve({ call, request, since }: Waiter, now: number, route: Route): FollowerEffect {
@@ -207,10 +222,25 @@ export class Follower {
       const results = prepared.map((statement) => this.#preparer.read(statement, room));
       const waited_ms = now - since;
       const staleness_ms = this.stalenessMs(now);
-      const receipt = { role: 'follower', position, staleness_ms, waited_ms, route, durability: null } as const;
-      return { kind: 'answer', call, answer: { kind: 'done', body: answerBody(results, this.#assignment, receipt), position } };
+      const receipt = {
+        role: 'follower',
+        position,
+        staleness_ms,
+        waited_ms,
+        route,
+        durability: null,
+      } as const;
+      return {
+        kind: 'answer',
+        call,
+        answer: { kind: 'done', body: answerBody(results, this.#assignment, receipt), position },
+      };
     } catch (error) {
-      return { kind: 'answer', call, answer: { kind: 'failed', failure: asRefusal(error).failure, position } };
+      return {
+        kind: 'answer',
+        call,
+        answer: { kind: 'failed', failure: asRefusal(error).failure, position },
+      };
     }
   }
 }

@@ -1,4 +1,11 @@
-import { type ChainEnd, decodeEntry, type Entry, EntryFormatError, hashOf, splitEntries } from '../log/entry.ts';
+import {
+  type ChainEnd,
+  decodeEntry,
+  type Entry,
+  EntryFormatError,
+  hashOf,
+  splitEntries,
+} from '../log/entry.ts';
 import type { StoredEntry } from '../log/tail.ts';
 
 export interface ReceivedEntry extends StoredEntry {
@@ -23,8 +30,12 @@ export function receive(text: string, end: ChainEnd): Received {
       const entry = decodeEntry(entryText);
       const { position } = entry;
       if (position.lsn <= lsn) continue;
-      if (position.lsn !== lsn + 1) return entries.length === 0 ? { kind: 'gap' } : refused(position.lsn, 'does not follow the one before it');
-      if (entry.previous !== hash) return refused(position.lsn, 'does not name the hash of the one before it');
+      if (position.lsn !== lsn + 1)
+        return entries.length === 0
+          ? { kind: 'gap' }
+          : refused(position.lsn, 'does not follow the one before it');
+      if (entry.previous !== hash)
+        return refused(position.lsn, 'does not name the hash of the one before it');
       if (position.epoch < epoch) return refused(position.lsn, 'is of an older epoch than the one before it');
       ({ epoch, lsn } = position);
       hash = hashOf(entryText);

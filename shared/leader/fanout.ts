@@ -1,4 +1,11 @@
-import { BATCH_CHARS_MAX, BATCH_ENTRIES_MAX, GATHER_MS, RETRY_MS_MAX, RETRY_MS_MIN, SEND_CHECK_MS } from '../limits.ts';
+import {
+  BATCH_CHARS_MAX,
+  BATCH_ENTRIES_MAX,
+  GATHER_MS,
+  RETRY_MS_MAX,
+  RETRY_MS_MIN,
+  SEND_CHECK_MS,
+} from '../limits.ts';
 import type { Log } from '../log/log.ts';
 import { joinEntries } from '../log/entry.ts';
 import type { StoredEntry } from '../log/tail.ts';
@@ -106,7 +113,11 @@ export class Fanout {
   nextTry(now: number): number | null {
     const waiting = [...this.#lines.values()].filter((line) => !this.#isDone(line));
     if (waiting.length === 0) return null;
-    return Math.min(...waiting.map((line) => (line.isSending || line.notBefore <= now ? now + SEND_CHECK_MS : line.notBefore)));
+    return Math.min(
+      ...waiting.map((line) =>
+        line.isSending || line.notBefore <= now ? now + SEND_CHECK_MS : line.notBefore,
+      ),
+    );
   }
 
   /** What has gathered may go now. */
@@ -164,10 +175,22 @@ export class Fanout {
 }
 
 function newLine(to: ReplicaRef, applied: Lsn): Line {
-  return { to, applied, isKnown: false, isSending: false, failures: 0, notBefore: 0, sentAt: -Infinity, endWhenSent: applied };
+  return {
+    to,
+    applied,
+    isKnown: false,
+    isSending: false,
+    failures: 0,
+    notBefore: 0,
+    sentAt: -Infinity,
+    endWhenSent: applied,
+  };
 }
 
-function withinBound(entries: readonly StoredEntry[], bound: { readonly entries: number; readonly chars: number }): readonly StoredEntry[] {
+function withinBound(
+  entries: readonly StoredEntry[],
+  bound: { readonly entries: number; readonly chars: number },
+): readonly StoredEntry[] {
   let chars = 0;
   const end = entries.findIndex((entry, i) => {
     chars += entry.text.length;

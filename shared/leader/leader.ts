@@ -9,7 +9,15 @@ import { type Lsn, lsnAfter } from '../lsn.ts';
 import { isAtLeast, type Position, showPosition } from '../position.ts';
 import { run, type Sql } from '../ports.ts';
 import type { Assignment } from '../protocol/assignment.ts';
-import { type AppendReply, type ExecuteRequest, MESSAGE_VERSION, type PullReply, type PullRequest, type ReplicaAnswer, type RequestId } from '../protocol/messages.ts';
+import {
+  type AppendReply,
+  type ExecuteRequest,
+  MESSAGE_VERSION,
+  type PullReply,
+  type PullRequest,
+  type ReplicaAnswer,
+  type RequestId,
+} from '../protocol/messages.ts';
 import { answerBody, positionOfBody } from '../protocol/receipt.ts';
 import { installCapture } from '../tables/capture.ts';
 import { asRefusal } from '../tables/prepare.ts';
@@ -20,7 +28,12 @@ import { Fanout, type Send, type Timer } from './fanout.ts';
 
 /** `call` names the caller that waits; `now` is this replica's clock in milliseconds. */
 export type LeaderEvent =
-  | { readonly kind: 'execute'; readonly call: number; readonly now: number; readonly request: ExecuteRequest }
+  | {
+      readonly kind: 'execute';
+      readonly call: number;
+      readonly now: number;
+      readonly request: ExecuteRequest;
+    }
   | { readonly kind: 'pull'; readonly call: number; readonly now: number; readonly request: PullRequest }
   | { readonly kind: 'replied'; readonly follower: string; readonly now: number; readonly reply: AppendReply }
   | { readonly kind: 'send-failed'; readonly follower: string; readonly now: number }
@@ -97,13 +110,16 @@ export class Leader {
     if (refused !== null) return [{ kind: 'answer', call, answer: refused }];
     const done = this.#commit(request, now);
     const answer: LeaderEffect = { kind: 'answer', call, answer: done.answer };
-    return done.entry === null ? [answer] : [answer, ...this.#withAlarm(this.#fanout.added(done.entry, now), now)];
+    return done.entry === null
+      ? [answer]
+      : [answer, ...this.#withAlarm(this.#fanout.added(done.entry, now), now)];
   }
 
   /** What is answered without running anything; null where the request is to run. */
   #refusal({ version, need, request }: ExecuteRequest): ReplicaAnswer | null {
     if (version !== MESSAGE_VERSION) return { kind: 'unknown-version', version };
-    if (need !== null && !isAtLeast(this.position, need)) return this.#failed(aheadOfLog(need, this.position));
+    if (need !== null && !isAtLeast(this.position, need))
+      return this.#failed(aheadOfLog(need, this.position));
     if (request === null) return null;
     const known = findRequest(this.#sql, request.id);
     if (known === null) return null;
@@ -112,13 +128,19 @@ export class Leader {
   }
 
   /** One transaction: run the statements, close the entry, keep the request id. Nothing of it stays if it fails. */
-  #commit(request: ExecuteRequest, now: number): { readonly answer: ReplicaAnswer; readonly entry: StoredEntry | null } {
+  #commit(
+    request: ExecuteRequest,
+    now: number,
+  ): { readonly answer: ReplicaAnswer; readonly entry: StoredEntry | null } {
     try {
       return this.#sql.transaction(() => {
         const captured = this.#log.capture();
         const result = this.#transactions.run(request.statements, captured);
         const changes = result.isRead ? [] : captured.read();
-        const position = changes.length === 0 ? this.position : { epoch: this.#assignment.epoch, lsn: lsnAfter(this.position.lsn) };
+        const position =
+          changes.length === 0
+            ? this.position
+            : { epoch: this.#assignment.epoch, lsn: lsnAfter(this.position.lsn) };
         const body = this.#body(result, position, request);
         const recorded = request.request === null || result.isRead ? null : keptAnswer(request.request, body);
         const entry = this.#close(changes, recorded, now);
@@ -141,9 +163,20 @@ export class Leader {
     return changes.length === 0 ? null : this.#log.close(this.#assignment.epoch, changes, request);
   }
 
-  #body({ results, isRead }: TransactionResult, position: Position, { route, waited_ms }: ExecuteRequest): string {
+  #body(
+    { results, isRead }: TransactionResult,
+    position: Position,
+    { route, waited_ms }: ExecuteRequest,
+  ): string {
     const durability = isRead ? null : 'async';
-    return answerBody(results, this.#assignment, { role: 'leader', position, staleness_ms: 0, waited_ms, route, durability });
+    return answerBody(results, this.#assignment, {
+      role: 'leader',
+      position,
+      staleness_ms: 0,
+      waited_ms,
+      route,
+      durability,
+    });
   }
 
   #pull({ version, follower, epoch, after }: PullRequest, now: number): PullReply {
@@ -164,7 +197,8 @@ export class Leader {
    */
   #withAlarm(sends: readonly (Send | Timer)[], now: number): LeaderEffect[] {
     const next = this.#fanout.nextTry(now);
-    const isSetEarlyEnough = this.#alarmAt !== null && this.#alarmAt > now && this.#alarmAt <= (next ?? Infinity);
+    const isSetEarlyEnough =
+      this.#alarmAt !== null && this.#alarmAt > now && this.#alarmAt <= (next ?? Infinity);
     if (next === null || isSetEarlyEnough) return [...sends];
     this.#alarmAt = next;
     return [...sends, { kind: 'alarm', at: next }];

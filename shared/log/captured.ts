@@ -63,10 +63,15 @@ export class Captured {
 
   /** Once the rows are read: a statement in between would end the reading. */
   #checkTexts(from: number): void {
-    for (const row of this.#rows.slice(from)) if (row.line.includes('\uFFFD')) refuseIfNotText(this.#sql, row);
+    for (const row of this.#rows.slice(from))
+      if (row.line.includes('\uFFFD')) refuseIfNotText(this.#sql, row);
   }
 
-  #add(id: SqlRow[number] | undefined, time: SqlRow[number] | undefined, line: SqlRow[number] | undefined): void {
+  #add(
+    id: SqlRow[number] | undefined,
+    time: SqlRow[number] | undefined,
+    line: SqlRow[number] | undefined,
+  ): void {
     const row: ChangeRow = { id: id as number, time: time as number, line: line as string };
     const size = utf8Length(row.line);
     this.#bytes += size;
@@ -100,5 +105,8 @@ function refuseLargeEntry(): never {
  */
 function refuseIfNotText(sql: Sql, { id, line }: ChangeRow): void {
   if (first(sql, 'SELECT line = ? FROM _tidemark_changes WHERE id = ?', line, id)?.[0] === 1) return;
-  refuse({ code: 'sql-not-allowed', detail: 'the statement stores a text that is not UTF-8; store such bytes as a blob' });
+  refuse({
+    code: 'sql-not-allowed',
+    detail: 'the statement stores a text that is not UTF-8; store such bytes as a blob',
+  });
 }

@@ -63,7 +63,9 @@ export function decodeEntry(text: string): Entry {
   const [head = '', ...changes] = text.split('\n');
   const [format, epoch, lsn, time, previous, extra] = head.split('\t');
   if (format !== String(ENTRY_FORMAT)) {
-    throw new EntryFormatError(`log format ${format} is unknown here (known: ${ENTRY_FORMAT}): upgrade this replica`);
+    throw new EntryFormatError(
+      `log format ${format} is unknown here (known: ${ENTRY_FORMAT}): upgrade this replica`,
+    );
   }
   if (previous?.length !== HASH_OF_NOTHING.length || changes.length === 0) {
     throw new EntryFormatError('the text is not an entry');

@@ -97,7 +97,12 @@ export class Log {
     const last = entries.at(-1);
     if (last === undefined) return;
     const from = lsnAfter(this.#end.lsn);
-    writeSegment(this.#sql, from, last, entries.map((entry) => entry.text));
+    writeSegment(
+      this.#sql,
+      from,
+      last,
+      entries.map((entry) => entry.text),
+    );
     this.#end = last.end;
     this.#received = last.time;
   }
@@ -106,7 +111,7 @@ export class Log {
   readAfter(after: Lsn, bound: ReadBound): StoredEntry[] | null {
     const entries: (StoredEntry | TailEntry)[] = [];
     let chars = 0;
-    for (let from = after; from < this.#end.lsn; ) {
+    for (let from = after; from < this.#end.lsn;) {
       const before = from;
       for (const entry of this.#source(from)) {
         chars += entry.text.length;
@@ -121,7 +126,9 @@ export class Log {
   }
 
   #source(after: Lsn): Iterable<StoredEntry | TailEntry> {
-    return segmentAfter(this.#sql, after) ?? tailAfter(this.#sql, after, this.#reached.get(after) ?? null) ?? [];
+    return (
+      segmentAfter(this.#sql, after) ?? tailAfter(this.#sql, after, this.#reached.get(after) ?? null) ?? []
+    );
   }
 
   #remembered(entries: (StoredEntry | TailEntry)[]): StoredEntry[] {

@@ -39,7 +39,10 @@ interface Mark extends TailPlace {
 export const CLOCK_SQL = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
 
 export function createTail(sql: Sql): void {
-  run(sql, 'CREATE TABLE IF NOT EXISTS _tidemark_changes (id INTEGER PRIMARY KEY, time INTEGER NOT NULL, line TEXT NOT NULL)');
+  run(
+    sql,
+    'CREATE TABLE IF NOT EXISTS _tidemark_changes (id INTEGER PRIMARY KEY, time INTEGER NOT NULL, line TEXT NOT NULL)',
+  );
   run(
     sql,
     `CREATE TABLE IF NOT EXISTS _tidemark_entries (
@@ -61,7 +64,7 @@ function toMark([lsn, epoch, lastChange, begins, hash, request]: SqlRow): Mark {
 
 /** Rows behind `after`, by their first column. No page is left half read: an open cursor would lock the table. */
 function* pages(sql: Sql, text: string, after: number): Generator<SqlRow> {
-  for (let from = after; ; ) {
+  for (let from = after; ;) {
     const page = all(sql, `${text} LIMIT ${LOG_PAGE_ROWS}`, from);
     yield* page;
     if (page.length < LOG_PAGE_ROWS) return;
@@ -70,17 +73,30 @@ function* pages(sql: Sql, text: string, after: number): Generator<SqlRow> {
 }
 
 function* changesAfter(sql: Sql, after: number): Generator<ChangeRow> {
-  for (const [id, time, line] of pages(sql, 'SELECT id, time, line FROM _tidemark_changes WHERE id > ? ORDER BY id', after)) {
+  for (const [id, time, line] of pages(
+    sql,
+    'SELECT id, time, line FROM _tidemark_changes WHERE id > ? ORDER BY id',
+    after,
+  )) {
     yield { id: id as number, time: time as number, line: line as string };
   }
 }
 
 function* marksAfter(sql: Sql, after: Lsn): Generator<Mark> {
-  for (const row of pages(sql, `SELECT ${MARK_COLUMNS} FROM _tidemark_entries WHERE lsn > ? ORDER BY lsn`, after)) yield toMark(row);
+  for (const row of pages(
+    sql,
+    `SELECT ${MARK_COLUMNS} FROM _tidemark_entries WHERE lsn > ? ORDER BY lsn`,
+    after,
+  ))
+    yield toMark(row);
 }
 
 function markAtOrBefore(sql: Sql, lsn: Lsn): Mark | null {
-  const row = first(sql, `SELECT ${MARK_COLUMNS} FROM _tidemark_entries WHERE lsn <= ? ORDER BY lsn DESC LIMIT 1`, lsn);
+  const row = first(
+    sql,
+    `SELECT ${MARK_COLUMNS} FROM _tidemark_entries WHERE lsn <= ? ORDER BY lsn DESC LIMIT 1`,
+    lsn,
+  );
   return row === null ? null : toMark(row);
 }
 
@@ -105,7 +121,13 @@ function* walk(sql: Sql, start: TailPlace): Generator<TailEntry> {
     const position = { epoch, lsn: lsnAfter(end.lsn) };
     const request = mark?.request ?? null;
     const { id: lastChange, time } = present(lines.at(-1), 'the changes of an entry');
-    const text = encodeEntry({ position, time, previous: end.hash, request, changes: lines.map((row) => row.line) });
+    const text = encodeEntry({
+      position,
+      time,
+      previous: end.hash,
+      request,
+      changes: lines.map((row) => row.line),
+    });
     // A hash that is stored is not computed again: the reader does, and compares.
     end = mark?.end ?? { ...position, hash: hashOf(text) };
     return { end, text, time, lastChange };
@@ -175,7 +197,11 @@ export interface EntryContent {
 }
 
 /** Makes one entry of the captured changes, which must be some and the last that there are; gives the new end. */
-export function closeEntry(sql: Sql, tail: TailEnd, content: EntryContent): { readonly entry: StoredEntry; readonly tail: TailEnd } {
+export function closeEntry(
+  sql: Sql,
+  tail: TailEnd,
+  content: EntryContent,
+): { readonly entry: StoredEntry; readonly tail: TailEnd } {
   const { epoch, captured, request } = content;
   const { id: lastChange, time } = present(captured.at(-1), 'the changes of an entry');
   const position = { epoch, lsn: lsnAfter(tail.end.lsn) };
@@ -186,5 +212,8 @@ export function closeEntry(sql: Sql, tail: TailEnd, content: EntryContent): { re
   const isDue = position.lsn % HASHED_ENTRIES_EVERY === 0 || charsSinceMark > HASHED_CHARS_EVERY;
   const isItsChange = captured.length === 1 && request === null && epoch === tail.end.epoch && !isDue;
   if (!isItsChange) writeMark(sql, { end, lastChange, begins: false, request });
-  return { entry: { end, text, time }, tail: { end, lastChange, charsSinceMark: isItsChange ? charsSinceMark : 0 } };
+  return {
+    entry: { end, text, time },
+    tail: { end, lastChange, charsSinceMark: isItsChange ? charsSinceMark : 0 },
+  };
 }

@@ -12,7 +12,10 @@ export interface Assigned {
 
 /** Makes storage a replica's. Called again with the same assignment, it changes nothing. */
 export function assign(sql: Sql, assignment: Assignment, now: number): void {
-  run(sql, 'CREATE TABLE IF NOT EXISTS _tidemark_replica (key TEXT PRIMARY KEY, value TEXT NOT NULL, time INTEGER NOT NULL)');
+  run(
+    sql,
+    'CREATE TABLE IF NOT EXISTS _tidemark_replica (key TEXT PRIMARY KEY, value TEXT NOT NULL, time INTEGER NOT NULL)',
+  );
   createLog(sql);
   createSchemaView(sql);
   createRequests(sql);
@@ -24,7 +27,9 @@ export function assign(sql: Sql, assignment: Assignment, now: number): void {
 export function loadAssigned(sql: Sql): Assigned | null {
   if (first(sql, "SELECT 1 FROM sqlite_schema WHERE name = '_tidemark_replica'") === null) return null;
   const row = first(sql, "SELECT value, time FROM _tidemark_replica WHERE key = 'assignment'");
-  return row === null ? null : { assignment: JSON.parse(row[0] as string) as Assignment, at: row[1] as number };
+  return row === null
+    ? null
+    : { assignment: JSON.parse(row[0] as string) as Assignment, at: row[1] as number };
 }
 
 /** A follower that needs entries which the log no longer holds says so, also after a restart. */

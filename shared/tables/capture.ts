@@ -47,9 +47,15 @@ function captureTriggers(layout: TableLayout): CaptureTrigger[] {
 export function installCapture(sql: Sql): void {
   for (const table of userTables(sql)) {
     const wanted = captureTriggers(readLayout(sql, table));
-    const found = all(sql, "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? ORDER BY rowid", table);
+    const found = all(
+      sql,
+      "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? ORDER BY rowid",
+      table,
+    );
     const newest = found.slice(-wanted.length).map(([name, text]) => `${name as string} ${text as string}`);
-    const isInPlace = newest.length === wanted.length && wanted.every(({ name, sql: text }, i) => newest[i] === `${name} ${text}`);
+    const isInPlace =
+      newest.length === wanted.length &&
+      wanted.every(({ name, sql: text }, i) => newest[i] === `${name} ${text}`);
     if (isInPlace) continue;
     for (const { name, sql: text } of wanted) {
       run(sql, `DROP TRIGGER IF EXISTS ${quoteName(name)}`);
@@ -60,6 +66,9 @@ export function installCapture(sql: Sql): void {
 
 /** Takes all capture triggers away: ALTER TABLE fails on a column that a trigger names. */
 export function removeCapture(sql: Sql): void {
-  const names = all(sql, String.raw`SELECT name FROM sqlite_schema WHERE type = 'trigger' AND name LIKE '\_tidemark\_capture\_%' ESCAPE '\'`);
+  const names = all(
+    sql,
+    String.raw`SELECT name FROM sqlite_schema WHERE type = 'trigger' AND name LIKE '\_tidemark\_capture\_%' ESCAPE '\'`,
+  );
   for (const [name] of names) run(sql, `DROP TRIGGER ${quoteName(name as string)}`);
 }

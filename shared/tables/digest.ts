@@ -10,7 +10,8 @@ import { quoteName, readLayout, userSchema, userTables } from './schema.ts';
  */
 export function digest(sql: Sql): string {
   const hash = sha256.create();
-  const line = (...fields: readonly (string | null)[]) => void hash.update(utf8ToBytes(`${JSON.stringify(fields)}\n`));
+  const line = (...fields: readonly (string | null)[]) =>
+    void hash.update(utf8ToBytes(`${JSON.stringify(fields)}\n`));
 
   for (const { type, name, table, sql: text } of userSchema(sql)) line('schema', type, name, table, text);
   for (const table of userTables(sql)) {
@@ -21,9 +22,13 @@ export function digest(sql: Sql): string {
     for (const [image] of rows) hash.update(utf8ToBytes(`${image as string}\n`));
   }
   if (first(sql, "SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence'") !== null) {
-    for (const [image] of all(sql, 'SELECT json_array(name, seq) FROM sqlite_sequence ORDER BY name')) line('sequence', image as string);
+    for (const [image] of all(sql, 'SELECT json_array(name, seq) FROM sqlite_sequence ORDER BY name'))
+      line('sequence', image as string);
   }
-  const requests = sql.exec('SELECT id, fingerprint, answer FROM _tidemark_requests WHERE in_log ORDER BY id');
-  for (const [id, fingerprint, answer] of requests) line('request', id as string, fingerprint as string, answer as string);
+  const requests = sql.exec(
+    'SELECT id, fingerprint, answer FROM _tidemark_requests WHERE in_log ORDER BY id',
+  );
+  for (const [id, fingerprint, answer] of requests)
+    line('request', id as string, fingerprint as string, answer as string);
   return bytesToHex(hash.digest());
 }

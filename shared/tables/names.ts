@@ -71,7 +71,10 @@ export function checkSchemaNames(tokens: readonly Token[]): void {
 /** It counts the rows that capture writes, too, and a user's row could keep the sum. */
 function checkCall(tokens: readonly Token[], at: number): void {
   if (wordAt(tokens, at) !== 'TOTAL_CHANGES' || !isSymbol(tokens[at + 1], '(')) return;
-  refuse({ code: 'sql-not-allowed', detail: 'total_changes() would count rows of the log; use changes(), or the changes in "meta"' });
+  refuse({
+    code: 'sql-not-allowed',
+    detail: 'total_changes() would count rows of the log; use changes(), or the changes in "meta"',
+  });
 }
 
 function isName({ kind }: Token): boolean {

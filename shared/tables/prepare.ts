@@ -62,6 +62,9 @@ export function asRefusal(error: unknown): Refusal {
   const detail = publicMessage(error.message);
   if (error.kind === 'constraint') return new Refusal({ code: 'constraint', detail });
   if (error.kind === 'too-big') return largeRow();
-  return new Refusal({ code: 'sql-error', detail, ...(error.offset === null ? {} : { offset: error.offset }) });
+  return new Refusal({
+    code: 'sql-error',
+    detail,
+    ...(error.offset === null ? {} : { offset: error.offset }),
+  });
 }
-

@@ -25,7 +25,9 @@ export interface KeptRequest {
 
 export function findRequest(sql: Sql, id: string): KeptRequest | null {
   const row = first(sql, 'SELECT fingerprint, answer, lsn FROM _tidemark_requests WHERE id = ?', id);
-  return row === null ? null : { fingerprint: row[0] as string, answer: row[1] as string, lsn: row[2] as Lsn };
+  return row === null
+    ? null
+    : { fingerprint: row[0] as string, answer: row[1] as string, lsn: row[2] as Lsn };
 }
 
 /** The entry that carries the id; a write that changed nothing has none, and only this replica knows of it. */

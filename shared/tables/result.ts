@@ -88,7 +88,11 @@ export function readRows(cursor: SqlCursor, room: ResultRoom): ReadRows {
  * The rows of a writing statement that gives digits behind its own columns (returning.ts).
  * @throws Refusal where they are more than an answer may hold
  */
-export function readReturned(cursor: SqlCursor, digits: readonly (number | null)[], room: ResultRoom): string {
+export function readReturned(
+  cursor: SqlCursor,
+  digits: readonly (number | null)[],
+  room: ResultRoom,
+): string {
   const rows: string[] = [];
   for (const row of cursor) {
     const cells = digits.map((at, i) => {
@@ -109,7 +113,12 @@ const EXACT_COLUMNS_MAX = 80;
  * The rows of a reading statement again, integers exact: SQLite writes them as text, beside a string that says
  * which cells were integers. Null where the statement cannot be wrapped. Their room was taken by the first reading.
  */
-export function readExactRows(sql: Sql, text: string, bindings: readonly SqlValue[], width: number): string | null {
+export function readExactRows(
+  sql: Sql,
+  text: string,
+  bindings: readonly SqlValue[],
+  width: number,
+): string | null {
   if (width > EXACT_COLUMNS_MAX) return null;
   const names = Array.from({ length: width }, (_, i) => `c${i}`);
   const values = names.map((c) => `CASE typeof(${c}) WHEN 'integer' THEN CAST(${c} AS TEXT) ELSE ${c} END`);
@@ -118,7 +127,9 @@ export function readExactRows(sql: Sql, text: string, bindings: readonly SqlValu
   const rows: string[] = [];
   for (const row of sql.exec(wrapped, ...bindings)) {
     const kindsOfRow = String(row.at(-1));
-    const cells = row.slice(0, -1).map((value, i) => (kindsOfRow[i] === 'i' ? integerJson(String(value)) : cellJson(value)));
+    const cells = row
+      .slice(0, -1)
+      .map((value, i) => (kindsOfRow[i] === 'i' ? integerJson(String(value)) : cellJson(value)));
     rows.push(`[${cells.join(',')}]`);
   }
   return `[${rows.join(',')}]`;

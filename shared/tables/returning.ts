@@ -63,7 +63,10 @@ function columnOf(item: readonly Token[]): string | null {
   const alias = item.slice(length).filter((token) => token.text.toUpperCase() !== 'AS');
   if (!item.slice(0, length).every((token, i) => (i === 1 ? token.text === '.' : isName(token)))) return null;
   if (alias.length > 1 || !alias.every(isName)) return null;
-  return item.slice(0, length).map((token) => token.text).join('');
+  return item
+    .slice(0, length)
+    .map((token) => token.text)
+    .join('');
 }
 
 /** What `*` stands for: the columns of the table behind INTO, UPDATE or DELETE FROM. */
@@ -79,7 +82,13 @@ function targetOf(tokens: readonly Token[]): string {
     if (token.text === '(') depth += 1;
     if (token.text === ')') depth -= 1;
     const word = token.text.toUpperCase();
-    return depth === 0 && token.kind === 'word' && (word === 'INTO' || word === 'UPDATE' || (word === 'FROM' && tokens[i - 1]?.text.toUpperCase() === 'DELETE'));
+    return (
+      depth === 0 &&
+      token.kind === 'word' &&
+      (word === 'INTO' ||
+        word === 'UPDATE' ||
+        (word === 'FROM' && tokens[i - 1]?.text.toUpperCase() === 'DELETE'))
+    );
   });
   const isOr = tokens[at + 1]?.text.toUpperCase() === 'OR';
   const first = isOr ? at + 3 : at + 1;

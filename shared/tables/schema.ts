@@ -34,7 +34,10 @@ const USER_OBJECT = String.raw`name NOT LIKE '\_tidemark\_%' ESCAPE '\' AND name
  * not fire. The view shows users one schema on every replica.
  */
 export function createSchemaView(sql: Sql): void {
-  run(sql, 'CREATE TABLE IF NOT EXISTS _tidemark_triggers (name TEXT PRIMARY KEY, tbl_name TEXT NOT NULL, sql TEXT NOT NULL)');
+  run(
+    sql,
+    'CREATE TABLE IF NOT EXISTS _tidemark_triggers (name TEXT PRIMARY KEY, tbl_name TEXT NOT NULL, sql TEXT NOT NULL)',
+  );
   run(
     sql,
     `CREATE VIEW IF NOT EXISTS _tidemark_schema AS
@@ -73,9 +76,11 @@ export function userTables(sql: Sql): string[] {
 
 /** @throws Refusal for a table whose rows cannot be told apart. */
 export function readLayout(sql: Sql, name: string): TableLayout {
-  const columns = all(sql, 'SELECT name, pk FROM pragma_table_xinfo(?) WHERE hidden = 0 ORDER BY cid', name).map(
-    ([column, pk]) => ({ name: column as string, pk: pk as number }),
-  );
+  const columns = all(
+    sql,
+    'SELECT name, pk FROM pragma_table_xinfo(?) WHERE hidden = 0 ORDER BY cid',
+    name,
+  ).map(([column, pk]) => ({ name: column as string, pk: pk as number }));
   const names = columns.map((column) => column.name);
   const primaryKey = columns
     .filter((column) => column.pk > 0)
@@ -83,7 +88,9 @@ export function readLayout(sql: Sql, name: string): TableLayout {
     .map((column) => column.name);
   const indexes = all(sql, 'SELECT origin, name FROM pragma_index_list(?)', name);
   const keyIndex = indexes.find(([origin]) => origin === 'pk');
-  const text = String(first(sql, "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?", name)?.[0]);
+  const text = String(
+    first(sql, "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?", name)?.[0],
+  );
   const autoincrement = /\bautoincrement\b/i.test(text) && isInSequence(sql);
 
   if (primaryKey.length > 0 && isWithoutRowid(sql, name)) {

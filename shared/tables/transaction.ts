@@ -54,7 +54,14 @@ export class UserTransactions {
   /** @throws Refusal or SqlError; then nothing may stay. */
   run(statements: readonly Statement[], captured: Captured): TransactionResult {
     const room = new ResultRoom();
-    const state: RunState = { captured, room, deferral: 'as declared', hasWritten: false, hasDropped: false, linesCounted: 0 };
+    const state: RunState = {
+      captured,
+      room,
+      deferral: 'as declared',
+      hasWritten: false,
+      hasDropped: false,
+      linesCounted: 0,
+    };
     this.#hasChangedSchema = false;
     try {
       const results = statements.map((statement) => this.#run(statement, state));
@@ -141,7 +148,10 @@ export class UserTransactions {
       // A row that a trigger put into another table may have the same rowid.
       if (change.kind !== 'insert' || !words.includes(unquoted(change.table))) return false;
       const layout = this.#layout(change.table);
-      return layout.hasRowid && (JSON.parse(change.after) as unknown[])[layout.columns.indexOf(String(layout.key[0]))] === rowId;
+      return (
+        layout.hasRowid &&
+        (JSON.parse(change.after) as unknown[])[layout.columns.indexOf(String(layout.key[0]))] === rowId
+      );
     });
   }
 
@@ -219,8 +229,13 @@ function tablesOf(objects: readonly SchemaObject[]): SchemaObject[] {
 }
 
 /** What followers must do to their schema, or null where nothing changed. */
-function schemaChange(text: string, before: readonly SchemaObject[], after: readonly SchemaObject[]): SchemaChange | null {
-  const others = (objects: readonly SchemaObject[]) => JSON.stringify(objects.filter((object) => object.type !== 'trigger'));
+function schemaChange(
+  text: string,
+  before: readonly SchemaObject[],
+  after: readonly SchemaObject[],
+): SchemaChange | null {
+  const others = (objects: readonly SchemaObject[]) =>
+    JSON.stringify(objects.filter((object) => object.type !== 'trigger'));
   const hasOther = others(before) !== others(after);
   const triggers = triggerChanges(triggersOf(before), triggersOf(after));
   if (!hasOther && Object.keys(triggers).length === 0) return null;

@@ -259,7 +259,9 @@ const BEHAVIOUR: readonly SqlRule[] = [
         run(sql, 'DROP INDEX i');
         run(sql, 'DROP TABLE t');
       });
-      expect(first(sql, "SELECT count(*) FROM sqlite_schema WHERE name IN ('t', 'i', '_tidemark_abort')")).toEqual([0]);
+      expect(
+        first(sql, "SELECT count(*) FROM sqlite_schema WHERE name IN ('t', 'i', '_tidemark_abort')"),
+      ).toEqual([0]);
     },
   },
   {

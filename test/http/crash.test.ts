@@ -19,8 +19,10 @@ async function writeUntil(isOver: () => boolean, database: string, writer: strin
   const acknowledged: number[] = [];
   for (let n = 0; !isOver(); n += 1) {
     const headers = { 'Idempotency-Key': `${writer}-${n}` };
-    for (let isDone = false; !isDone && !isOver(); ) {
-      const answer = await server.api.query(database, 'INSERT INTO t (writer, n) VALUES (?, ?)', [writer, n], headers).catch(() => null);
+    for (let isDone = false; !isDone && !isOver();) {
+      const answer = await server.api
+        .query(database, 'INSERT INTO t (writer, n) VALUES (?, ?)', [writer, n], headers)
+        .catch(() => null);
       isDone = answer?.status === 200;
       if (isDone) acknowledged.push(n);
       else await sleep(20);
@@ -30,7 +32,9 @@ async function writeUntil(isOver: () => boolean, database: string, writer: strin
 }
 
 async function numbersOf(database: string, writer: string): Promise<number[]> {
-  const { json } = await server.api.query(database, 'SELECT n FROM t WHERE writer = ? ORDER BY n', [writer], { 'Tidemark-Consistency': 'strong' });
+  const { json } = await server.api.query(database, 'SELECT n FROM t WHERE writer = ? ORDER BY n', [writer], {
+    'Tidemark-Consistency': 'strong',
+  });
   return json.results[0]?.rows.map(([n]) => n as number) ?? [];
 }
 
@@ -77,7 +81,9 @@ it('[CR2] eviction of every replica while writing and reading loses nothing', as
 
 it('[CR3] a restart over the same storage goes on where it was, and followers catch up with what was not sent', async () => {
   await make('restarted');
-  const burst = Array.from({ length: 200 }, (_, n) => server.api.query('restarted', 'INSERT INTO t (writer, n) VALUES (?, ?)', ['a', n]));
+  const burst = Array.from({ length: 200 }, (_, n) =>
+    server.api.query('restarted', 'INSERT INTO t (writer, n) VALUES (?, ?)', ['a', n]),
+  );
   const answers = await Promise.all(burst);
   expect(answers.every((answer) => answer.status === 200)).toBe(true);
   await server.restart();

@@ -36,7 +36,10 @@ it(`[SG15] no statement resets an object: others always get their answer (FUZZ_S
   const other = (async () => {
     let answered = 0;
     for (; !state.isOver; answered += 1) {
-      const sql = answered % 2 === 0 ? 'SELECT 1' : 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50) SELECT sum(i) FROM n';
+      const sql =
+        answered % 2 === 0
+          ? 'SELECT 1'
+          : 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50) SELECT sum(i) FROM n';
       const answer = await server.api.query('fuzz', sql, [], { 'Tidemark-Consistency': 'strong' });
       if (answer.status !== 200) troubled.push(answer.text);
     }
@@ -44,7 +47,9 @@ it(`[SG15] no statement resets an object: others always get their answer (FUZZ_S
   })();
 
   for (let from = 0; from < texts.length; from += AT_ONCE) {
-    const answers = await Promise.all(texts.slice(from, from + AT_ONCE).map((sql) => server.api.query('fuzz', sql)));
+    const answers = await Promise.all(
+      texts.slice(from, from + AT_ONCE).map((sql) => server.api.query('fuzz', sql)),
+    );
     answers.forEach((answer, i) => {
       if (answer.status >= 500) odd.push(`${answer.status} ${texts[from + i]}: ${answer.text}`);
     });

@@ -57,17 +57,34 @@ export class Api {
     const text = await response.text();
     const isJson = response.headers.get('content-type')?.includes('json') ?? false;
     const json = (isJson ? JSON.parse(text) : {}) as Answer['json'];
-    return { status: response.status, headers: response.headers, text, token: response.headers.get('tidemark-session') ?? '', json };
+    return {
+      status: response.status,
+      headers: response.headers,
+      text,
+      token: response.headers.get('tidemark-session') ?? '',
+      json,
+    };
   }
 
   /** One statement. */
-  async query(database: string, sql: string, params: readonly unknown[] = [], headers: Headings = {}): Promise<Answer> {
+  async query(
+    database: string,
+    sql: string,
+    params: readonly unknown[] = [],
+    headers: Headings = {},
+  ): Promise<Answer> {
     return this.send('POST', `/v1/databases/${database}/query`, { sql, params }, headers);
   }
 
   /** A list of statements: one transaction. */
-  async transact(database: string, statements: readonly (string | { sql: string; params: unknown[] })[], headers: Headings = {}): Promise<Answer> {
-    const list = statements.map((statement) => (typeof statement === 'string' ? { sql: statement } : statement));
+  async transact(
+    database: string,
+    statements: readonly (string | { sql: string; params: unknown[] })[],
+    headers: Headings = {},
+  ): Promise<Answer> {
+    const list = statements.map((statement) =>
+      typeof statement === 'string' ? { sql: statement } : statement,
+    );
     return this.send('POST', `/v1/databases/${database}/query`, { statements: list }, headers);
   }
 
@@ -75,8 +92,14 @@ export class Api {
     return this.send('PUT', `/v1/databases/${database}`, settings);
   }
 
-  async digest(database: string, region: string): Promise<{ position: { epoch: number; lsn: number }; sha256: string }> {
-    const { status, text, json } = await this.send('GET', `/v1/databases/${database}/digest?partition=0&region=${region}`);
+  async digest(
+    database: string,
+    region: string,
+  ): Promise<{ position: { epoch: number; lsn: number }; sha256: string }> {
+    const { status, text, json } = await this.send(
+      'GET',
+      `/v1/databases/${database}/digest?partition=0&region=${region}`,
+    );
     if (status !== 200) throw new Error(text);
     return json as unknown as { position: { epoch: number; lsn: number }; sha256: string };
   }
@@ -85,7 +108,8 @@ export class Api {
   async settledDigests(database: string, regions: readonly string[]): Promise<string[]> {
     for (let tries = 0; tries < 200; tries += 1) {
       const digests = await Promise.all(regions.map((region) => this.digest(database, region)));
-      if (new Set(digests.map(({ position }) => position.lsn)).size === 1) return digests.map(({ sha256 }) => sha256);
+      if (new Set(digests.map(({ position }) => position.lsn)).size === 1)
+        return digests.map(({ sha256 }) => sha256);
       await sleep(100);
     }
     throw new Error(`the replicas of ${database} did not reach one position`);

@@ -12,7 +12,10 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 function read(region: string, headers: Headings): Promise<Answer> {
-  return server.api.query('shop', 'SELECT count(*), max(id) FROM t', [], { 'Tidemark-Region': region, ...headers });
+  return server.api.query('shop', 'SELECT count(*), max(id) FROM t', [], {
+    'Tidemark-Region': region,
+    ...headers,
+  });
 }
 
 function insert(headers: Headings = {}): Promise<Answer> {
@@ -23,10 +26,14 @@ describe('sessions', () => {
   it('[SE1] a read that presents the token of a write sees it, in every region', async () => {
     for (let round = 0; round < 30; round += 1) {
       const write = await insert();
-      const reads = await Promise.all(REGIONS.map((region) => read(region, { 'Tidemark-Session': write.token })));
+      const reads = await Promise.all(
+        REGIONS.map((region) => read(region, { 'Tidemark-Session': write.token })),
+      );
       for (const { status, json } of reads) {
         expect(status).toBe(200);
-        expect(json.results[0]?.rows[0]?.[1]).toBeGreaterThanOrEqual(write.json.results[0]?.meta.last_row_id ?? Infinity);
+        expect(json.results[0]?.rows[0]?.[1]).toBeGreaterThanOrEqual(
+          write.json.results[0]?.meta.last_row_id ?? Infinity,
+        );
         expect(json.receipt.lsn).toBeGreaterThanOrEqual(write.json.receipt.lsn);
       }
     }
@@ -62,9 +69,17 @@ describe('sessions', () => {
   it('[SE4] a strong read is the leader’s; an eventual one takes what is near', async () => {
     const write = await insert();
     const strong = await read('apac', { 'Tidemark-Consistency': 'strong' });
-    expect(strong.json.receipt).toMatchObject({ role: 'leader', region: 'weur', route: 'leader', staleness_ms: 0 });
+    expect(strong.json.receipt).toMatchObject({
+      role: 'leader',
+      region: 'weur',
+      route: 'leader',
+      staleness_ms: 0,
+    });
     expect(strong.json.receipt.lsn).toBeGreaterThanOrEqual(write.json.receipt.lsn);
-    const eventual = await read('apac', { 'Tidemark-Consistency': 'eventual', 'Tidemark-Session': write.token });
+    const eventual = await read('apac', {
+      'Tidemark-Consistency': 'eventual',
+      'Tidemark-Session': write.token,
+    });
     expect(eventual.json.receipt).toMatchObject({ role: 'follower', region: 'apac', waited_ms: 0 });
   });
 
@@ -77,7 +92,12 @@ describe('sessions', () => {
 
   it('[SE6] a statement that writes runs on the leader, whatever it looks like', async () => {
     const from = { 'Tidemark-Region': 'apac' };
-    const cte = await server.api.query('shop', 'WITH x(v) AS (VALUES (7)) INSERT INTO t (v) SELECT v FROM x RETURNING id', [], from);
+    const cte = await server.api.query(
+      'shop',
+      'WITH x(v) AS (VALUES (7)) INSERT INTO t (v) SELECT v FROM x RETURNING id',
+      [],
+      from,
+    );
     expect(cte.json.receipt).toMatchObject({ role: 'leader', route: 'leader', durability: 'async' });
     const reading = await server.api.query('shop', 'WITH x(v) AS (VALUES (7)) SELECT v FROM x', [], from);
     expect(reading.json.receipt).toMatchObject({ role: 'follower', region: 'apac', durability: null });
@@ -102,7 +122,9 @@ describe('Idempotency-Key', () => {
     await server.evictReplicas();
     const afterEviction = await insert(key);
     expect(afterEviction.text).toBe(first.text);
-    const rows = await server.api.query('shop', 'SELECT count(*) FROM t WHERE id = ?', [first.json.results[0]?.meta.last_row_id]);
+    const rows = await server.api.query('shop', 'SELECT count(*) FROM t WHERE id = ?', [
+      first.json.results[0]?.meta.last_row_id,
+    ]);
     expect(rows.json.results[0]?.rows).toEqual([[1]]);
   });
 
@@ -113,13 +135,17 @@ describe('Idempotency-Key', () => {
     await server.api.query('shop', 'INSERT INTO t (id) VALUES (1000000)');
     const again = await server.api.query('shop', sql, [], key);
     expect(again.text).toBe(first.text);
-    const row = await server.api.query('shop', 'SELECT v FROM t WHERE id = 1000000', [], { 'Tidemark-Consistency': 'strong' });
+    const row = await server.api.query('shop', 'SELECT v FROM t WHERE id = 1000000', [], {
+      'Tidemark-Consistency': 'strong',
+    });
     expect(row.json.results[0]?.rows).toEqual([[null]]);
   });
 
   it('[ID3] retries at the same time are one write', async () => {
     const before = await read('weur', { 'Tidemark-Consistency': 'strong' });
-    const answers = await Promise.all(Array.from({ length: 10 }, () => insert({ 'Idempotency-Key': 'burst' })));
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, () => insert({ 'Idempotency-Key': 'burst' })),
+    );
     expect(new Set(answers.map((answer) => answer.text)).size).toBe(1);
     const after = await read('weur', { 'Tidemark-Consistency': 'strong' });
     expect(after.json.results[0]?.rows[0]?.[0]).toBe((before.json.results[0]?.rows[0]?.[0] as number) + 1);
@@ -130,10 +156,18 @@ it('[RS1] replication status names every follower with its lag', async () => {
   await insert();
   await server.api.settledDigests('shop', REGIONS);
   const { json } = await server.api.send('GET', '/v1/databases/shop/replication');
-  const [partition] = json['partitions'] as { leader: { region: string; lsn: number }; followers: Record<string, unknown>[] }[];
+  const [partition] = json['partitions'] as {
+    leader: { region: string; lsn: number };
+    followers: Record<string, unknown>[];
+  }[];
   expect(partition?.leader.region).toBe('weur');
   expect(partition?.followers.map((follower) => follower['region'])).toEqual(['enam', 'apac', 'oc']);
   for (const follower of partition?.followers ?? []) {
-    expect(follower).toMatchObject({ state: 'streaming', applied: { epoch: 1, lsn: partition?.leader.lsn }, lag_entries: 0, lag_seconds: 0 });
+    expect(follower).toMatchObject({
+      state: 'streaming',
+      applied: { epoch: 1, lsn: partition?.leader.lsn },
+      lag_entries: 0,
+      lag_seconds: 0,
+    });
   }
 });

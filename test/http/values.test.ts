@@ -18,7 +18,12 @@ const PARAMS: readonly [json: string, type: string, text: string, back: string][
   ['-0', 'integer', '0', '0'],
   ['1.5', 'real', '1.5', '1.5'],
   ['9007199254740993', 'integer', '9007199254740993', '{"integer":"9007199254740993"}'],
-  ['{"integer":"-9223372036854775808"}', 'integer', '-9223372036854775808', '{"integer":"-9223372036854775808"}'],
+  [
+    '{"integer":"-9223372036854775808"}',
+    'integer',
+    '-9223372036854775808',
+    '{"integer":"-9223372036854775808"}',
+  ],
   ['{"integer":"7"}', 'integer', '7', '7'],
   ['true', 'integer', '1', '1'],
   ['false', 'integer', '0', '0'],
@@ -30,17 +35,29 @@ const PARAMS: readonly [json: string, type: string, text: string, back: string][
   ['{"base64":""}', 'blob', '', '{"base64":""}'],
 ];
 
-it.each(PARAMS)('[VA1] the parameter %s is %s on the leader and on a follower', async (json, type, text, back) => {
-  const write = await server.api.send('POST', '/v1/databases/shop/query', `{"sql":"INSERT INTO t (v) VALUES (?) RETURNING v","params":[${json}]}`);
-  expect(write.text).toContain(`"rows":[[${back}]]`);
-  const headers = { 'Tidemark-Session': write.token, 'Tidemark-Region': 'enam' };
-  const id = write.json.results[0]?.meta.last_row_id;
-  const read = await server.api.query('shop', 'SELECT typeof(v), v FROM t WHERE id = ?', [id], headers);
-  expect(read.json.receipt.role).toBe('follower');
-  expect(read.text).toContain(`"rows":[["${type}",${back}]]`);
-  const asText = await server.api.query('shop', 'SELECT CAST(v AS TEXT) FROM t WHERE id = ?', [id], headers);
-  expect(asText.json.results[0]?.rows[0]?.[0] ?? '').toBe(text);
-});
+it.each(PARAMS)(
+  '[VA1] the parameter %s is %s on the leader and on a follower',
+  async (json, type, text, back) => {
+    const write = await server.api.send(
+      'POST',
+      '/v1/databases/shop/query',
+      `{"sql":"INSERT INTO t (v) VALUES (?) RETURNING v","params":[${json}]}`,
+    );
+    expect(write.text).toContain(`"rows":[[${back}]]`);
+    const headers = { 'Tidemark-Session': write.token, 'Tidemark-Region': 'enam' };
+    const id = write.json.results[0]?.meta.last_row_id;
+    const read = await server.api.query('shop', 'SELECT typeof(v), v FROM t WHERE id = ?', [id], headers);
+    expect(read.json.receipt.role).toBe('follower');
+    expect(read.text).toContain(`"rows":[["${type}",${back}]]`);
+    const asText = await server.api.query(
+      'shop',
+      'SELECT CAST(v AS TEXT) FROM t WHERE id = ?',
+      [id],
+      headers,
+    );
+    expect(asText.json.results[0]?.rows[0]?.[0] ?? '').toBe(text);
+  },
+);
 
 it('[VA5] RETURNING gives integers exactly where it names columns', async () => {
   const big = 9007199254740993n;
@@ -53,13 +70,19 @@ it('[VA5] RETURNING gives integers exactly where it names columns', async () => 
   const named = await rows("UPDATE t SET v = ? WHERE s = 'r' RETURNING s AS label, t.v big, v + 0");
   expect(named?.columns).toEqual(['label', 'big', 'v + 0']);
   expect(named?.rows[0]?.slice(0, 2)).toEqual(['r', exact]);
-  expect((await rows('WITH x AS (SELECT ? AS n) DELETE FROM main."t" WHERE v = (SELECT n FROM x) RETURNING "v"'))?.rows).toContainEqual([exact]);
+  expect(
+    (await rows('WITH x AS (SELECT ? AS n) DELETE FROM main."t" WHERE v = (SELECT n FROM x) RETURNING "v"'))
+      ?.rows,
+  ).toContainEqual([exact]);
 });
 
 it('[VA2] a parameter keeps a statement’s meaning: affinity, limits, names, repeated use', async () => {
-  const query = async (sql: string, params: unknown[]) => (await server.api.query('shop', sql, params)).json.results[0];
+  const query = async (sql: string, params: unknown[]) =>
+    (await server.api.query('shop', sql, params)).json.results[0];
   expect((await query('SELECT ?1 = ?1, typeof(?1), ?2', [5, 'x']))?.rows).toEqual([[1, 'integer', 'x']]);
-  expect((await query("SELECT count(*) FROM (VALUES (1), (2), (3)) LIMIT ? OFFSET ?", [1, 0]))?.rows).toEqual([[3]]);
+  expect((await query('SELECT count(*) FROM (VALUES (1), (2), (3)) LIMIT ? OFFSET ?', [1, 0]))?.rows).toEqual(
+    [[3]],
+  );
   await query('INSERT INTO t (id, s) VALUES (?, ?)', [500, 5]);
   expect((await query('SELECT typeof(s), s FROM t WHERE id = ?', [500]))?.rows).toEqual([['text', '5']]);
   expect((await query('SELECT id FROM t WHERE s = ?', ['5']))?.rows).toEqual([[500]]);
@@ -71,7 +94,7 @@ it('[VA3] results look as if Tidemark were not there', async () => {
     await server.api.transact('shop', [
       'CREATE TABLE a (id INTEGER PRIMARY KEY AUTOINCREMENT, x UNIQUE)',
       'CREATE TABLE b (a_id INTEGER, n INTEGER)',
-      "CREATE TRIGGER a_b AFTER INSERT ON a BEGIN INSERT INTO b VALUES (NEW.id, 1), (NEW.id, 2); END",
+      'CREATE TRIGGER a_b AFTER INSERT ON a BEGIN INSERT INTO b VALUES (NEW.id, 1), (NEW.id, 2); END',
       "INSERT INTO a (x) VALUES ('p'), ('q')",
       'INSERT INTO b (a_id) SELECT last_insert_rowid()',
       'UPDATE b SET n = 3',
@@ -86,13 +109,20 @@ it('[VA3] results look as if Tidemark were not there', async () => {
   expect(results[6]?.rows).toEqual([[5, 5]]);
   expect(results[7]?.meta).toMatchObject({ changes: 1, last_row_id: 3 });
   expect(results[8]?.rows.flat()).toEqual(['a', 'a_b', 'b', 'sqlite_autoindex_a_1', 'sqlite_sequence', 't']);
-  const there = await server.api.query('shop', 'SELECT type, name FROM sqlite_schema ORDER BY name', [], { 'Tidemark-Region': 'enam', 'Tidemark-Consistency': 'session' });
+  const there = await server.api.query('shop', 'SELECT type, name FROM sqlite_schema ORDER BY name', [], {
+    'Tidemark-Region': 'enam',
+    'Tidemark-Consistency': 'session',
+  });
   expect(there.json.receipt.role).toBe('follower');
 });
 
 it('[VA4] a list is one transaction: all or nothing', async () => {
   const before = await server.api.digest('shop', 'weur');
-  const answer = await server.api.transact('shop', ["INSERT INTO t (s) VALUES ('one')", 'CREATE TABLE half (x)', "INSERT INTO a (x) VALUES ('q')"]);
+  const answer = await server.api.transact('shop', [
+    "INSERT INTO t (s) VALUES ('one')",
+    'CREATE TABLE half (x)',
+    "INSERT INTO a (x) VALUES ('q')",
+  ]);
   expect(answer.status).toBe(409);
   expect(await server.api.digest('shop', 'weur')).toEqual(before);
 });
