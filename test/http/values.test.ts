@@ -78,7 +78,7 @@ it('[VA5] RETURNING gives integers exactly where it names columns', async () => 
 
 it('[VA2] a parameter keeps a statement’s meaning: affinity, limits, names, repeated use', async () => {
   const query = async (sql: string, params: unknown[]) =>
-    (await server.api.query('shop', sql, params)).json.results[0];
+    (await server.api.query('shop', sql, params, { 'Tidemark-Consistency': 'strong' })).json.results[0];
   expect((await query('SELECT ?1 = ?1, typeof(?1), ?2', [5, 'x']))?.rows).toEqual([[1, 'integer', 'x']]);
   expect((await query('SELECT count(*) FROM (VALUES (1), (2), (3)) LIMIT ? OFFSET ?', [1, 0]))?.rows).toEqual(
     [[3]],
