@@ -1,6 +1,7 @@
+import { present } from '../assert.ts';
 import { refuse, Refusal } from '../failure.ts';
 import { ENTRY_BYTES_MAX, PLATFORM_ROW_BYTES_MAX } from '../limits.ts';
-import { first, type Sql, type SqlRow } from '../ports.ts';
+import { first, run, type Sql, type SqlRow } from '../ports.ts';
 import { utf8Length } from '../utf8.ts';
 
 /** One captured change: a line of an entry. */
@@ -17,11 +18,17 @@ export interface Written {
   readonly added: readonly ChangeRow[];
 }
 
+/** The leader's clock, in milliseconds, as the capture triggers read it. */
+export const CLOCK_SQL = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
+
 const MORE_SQL = 'SELECT id, time, line FROM _tidemark_changes WHERE id > ? ORDER BY id';
 
-/** One statement for both, because this is run after every write. Its rows come in the order of the scan, by id. */
-const WRITTEN_SQL = `SELECT changes(), last_insert_rowid(), c.id, c.time, c.line
-  FROM (SELECT 1) LEFT JOIN _tidemark_changes AS c ON c.id > ?`;
+/** Both at once where there is something to read, because this is run after every write. */
+const WRITTEN_SQL =
+  'SELECT id, time, line, changes(), last_insert_rowid() FROM _tidemark_changes WHERE id > ? ORDER BY id';
+const ADD_SQL = `INSERT INTO _tidemark_changes (time, line) VALUES (${CLOCK_SQL}, ?)`;
+
+const COUNTS_SQL = 'SELECT NULL, NULL, NULL, changes(), last_insert_rowid()';
 
 /** The changes of the open transaction, oldest first, read as they grow. */
 export class Captured {
@@ -29,6 +36,7 @@ export class Captured {
   readonly #rows: ChangeRow[] = [];
   #last: number;
   #bytes = 0;
+  #mayHaveGrown = false;
 
   /** `last`: the last change that an entry holds. */
   constructor(sql: Sql, last: number) {
@@ -36,10 +44,23 @@ export class Captured {
     this.#last = last;
   }
 
+  /** Puts a finished line behind those so far. */
+  add(line: string): void {
+    run(this.#sql, ADD_SQL, line);
+    this.#mayHaveGrown = true;
+  }
+
+  /** Says that a statement ran after which `readWritten` was not called. */
+  expectMore(): void {
+    this.#mayHaveGrown = true;
+  }
+
   /** All so far. @throws Refusal where they are more, or other, than an entry can hold */
   read(): readonly ChangeRow[] {
+    if (!this.#mayHaveGrown) return this.#rows;
+    this.#mayHaveGrown = false;
     const known = this.#rows.length;
-    for (const [id, time, line] of this.#sql.exec(MORE_SQL, this.#last)) this.#add(id, time, line);
+    for (const [id, time, line] of this.#sql.exec(MORE_SQL, this.#last)) this.#take(id, time, line);
     this.#checkTexts(known);
     return this.#rows;
   }
@@ -51,14 +72,15 @@ export class Captured {
   /** Call right after a statement that wrote: any other would overwrite what SQLite remembers of it. @throws Refusal */
   readWritten(): Written {
     const known = this.#rows.length;
-    let counts: SqlRow = [0, 0];
+    let counts: SqlRow | null = null;
     for (const row of this.#sql.exec(WRITTEN_SQL, this.#last)) {
       counts = row;
-      if (row[2] !== null) this.#add(row[2], row[3], row[4]);
+      this.#take(row[0], row[1], row[2]);
     }
+    counts ??= present(first(this.#sql, COUNTS_SQL), 'the counts of a statement');
     this.#checkTexts(known);
     const added = known === 0 ? this.#rows : this.#rows.slice(known);
-    return { changes: counts[0] as number, lastRowId: counts[1] as number, added };
+    return { changes: counts[3] as number, lastRowId: counts[4] as number, added };
   }
 
   /** Once the rows are read: a statement in between would end the reading. */
@@ -67,7 +89,7 @@ export class Captured {
       if (row.line.includes('\uFFFD')) refuseIfNotText(this.#sql, row);
   }
 
-  #add(
+  #take(
     id: SqlRow[number] | undefined,
     time: SqlRow[number] | undefined,
     line: SqlRow[number] | undefined,

@@ -35,9 +35,6 @@ interface Mark extends TailPlace {
   readonly request: RecordedRequest | null;
 }
 
-/** The leader's clock, in milliseconds, as the capture triggers read it. */
-export const CLOCK_SQL = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
-
 export function createTail(sql: Sql): void {
   run(
     sql,

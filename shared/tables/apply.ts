@@ -19,6 +19,8 @@ interface TableStatements {
   readonly insert: string;
   readonly insertWithBlobs: string;
   readonly update: string;
+  /** Where no column of a foreign key changed; null for a table without such, or of only such. */
+  readonly updateOutsideKeys: string | null;
   readonly delete: string;
   readonly image: string;
 }
@@ -152,10 +154,17 @@ export class Applier {
     const statements = this.#for(change.table);
     const touched =
       change.kind === 'update'
-        ? all(this.#sql, statements.update, change.after, change.before).length
+        ? this.#update(statements, change.before, change.after)
         : all(this.#sql, statements.delete, change.before).length;
     if (touched !== 1)
       throw new DivergenceError(`${change.kind} of a row of ${change.table} met ${touched} rows`);
+  }
+
+  /** How many rows it met. */
+  #update({ update, updateOutsideKeys }: TableStatements, before: string, after: string): number {
+    // A key that SQLite cannot check (its parent is gone, or not unique) fails any statement that sets its columns.
+    if (updateOutsideKeys !== null && all(this.#sql, updateOutsideKeys, after, before).length === 1) return 1;
+    return all(this.#sql, update, after, before).length;
   }
 
   #schema(schema: SchemaChange): void {
@@ -188,13 +197,13 @@ export class Applier {
     if (known !== undefined) return known;
     const layout = readLayout(this.#sql, table);
     assert(layout.columns.length > 0, `the log names a table that is not here: ${table}`);
-    const statements = tableStatements(layout);
+    const statements = tableStatements(layout, this.#actions.columnsIn(table));
     this.#statements.set(table, statements);
     return statements;
   }
 }
 
-function tableStatements(layout: TableLayout): TableStatements {
+function tableStatements(layout: TableLayout, keyColumns: ReadonlySet<string>): TableStatements {
   const table = quoteName(layout.name);
   const columns = layout.columns.map(quoteName);
   const isRow = (json: string) =>
@@ -204,10 +213,19 @@ function tableStatements(layout: TableLayout): TableStatements {
   const insert = (value: (i: number) => string) =>
     `INSERT OR ABORT INTO ${table} (${columns.join(', ')}) SELECT ${columns.map((_, i) => value(i)).join(', ')} FROM json_each(?) AS e`;
   const assignments = columns.map((column, i) => `${column} = ${imageValue('?1', i)}`);
+  const isInKey = layout.columns.map((column) => keyColumns.has(column.toLowerCase()));
+  const outside = assignments.filter((_, i) => !isInKey[i]);
+  const isSame = columns.flatMap((_, i) =>
+    isInKey[i] ? [`(${imageValue('?1', i)}) IS (${imageValue('?2', i)})`] : [],
+  );
+  const hasBoth = outside.length > 0 && isSame.length > 0;
   return {
     insert: insert((i) => imageValueNoBlob('e.value', i)),
     insertWithBlobs: insert((i) => imageValue('e.value', i)),
     update: `UPDATE OR ABORT ${table} AS t SET ${assignments.join(', ')} WHERE ${isRow('?2')} RETURNING 1`,
+    updateOutsideKeys: hasBoth
+      ? `UPDATE OR ABORT ${table} AS t SET ${outside.join(', ')} WHERE ${isRow('?2')} AND ${isSame.join(' AND ')} RETURNING 1`
+      : null,
     delete: `DELETE FROM ${table} AS t WHERE ${isRow('?1')} RETURNING 1`,
     image: `SELECT ${imageSql(layout, 't')} FROM ${table} AS t WHERE ${isRow('?1')}`,
   };

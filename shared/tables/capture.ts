@@ -1,4 +1,4 @@
-import { CLOCK_SQL } from '../log/tail.ts';
+import { CLOCK_SQL } from '../log/captured.ts';
 import { all, run, type Sql } from '../ports.ts';
 import { imageSql } from './images.ts';
 import { quoteName, quoteText, readLayout, type TableLayout, userTables } from './schema.ts';
@@ -11,9 +11,6 @@ export function captureAllSql(layout: TableLayout): string {
   const order = layout.key.map((column) => `t.${quoteName(column)}`).join(', ');
   return `INSERT INTO _tidemark_changes (time, line) SELECT ${CLOCK_SQL}, ${line} FROM ${quoteName(layout.name)} AS t ORDER BY ${order}`;
 }
-
-/** SQL that puts one finished line after the changes captured so far. */
-export const CAPTURE_LINE_SQL = `INSERT INTO _tidemark_changes (time, line) VALUES (${CLOCK_SQL}, ?)`;
 
 interface CaptureTrigger {
   readonly name: string;

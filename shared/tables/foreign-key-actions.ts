@@ -14,6 +14,7 @@ const PREFIX = '_tidemark_hold_';
  */
 export class ForeignKeyActions {
   readonly #sql: Sql;
+  #all: readonly ForeignKey[] | null = null;
   /** The keys that act, by parent; null where the schema may have changed since they were read. */
   #keys: ReadonlyMap<string, readonly ForeignKey[]> | null = null;
   readonly #texts = new Map<ForeignKey, ActingTexts>();
@@ -24,8 +25,19 @@ export class ForeignKeyActions {
 
   /** Call when the schema changed. */
   forget(): void {
+    this.#all = null;
     this.#keys = null;
     this.#texts.clear();
+  }
+
+  /** The columns of a table that are on either side of a foreign key, in small letters. */
+  columnsIn(table: string): ReadonlySet<string> {
+    this.#all ??= allForeignKeys(this.#sql);
+    const sides = this.#all.flatMap(({ child, parent, from, to }) => [
+      ...(child === table ? from : []),
+      ...(parent === table ? to : []),
+    ]);
+    return new Set(sides.map((column) => column.toLowerCase()));
   }
 
   /** Whether the change of this row may have made SQLite change others. */
@@ -41,13 +53,17 @@ export class ForeignKeyActions {
       .map((key) => key.child);
     if (children.length === 0) return apply();
     const triggers = [...new Set(children)].flatMap((child) => this.#hold(child, change));
-    apply();
-    for (const trigger of triggers) run(this.#sql, `DROP TRIGGER ${quoteName(trigger)}`);
+    try {
+      apply();
+    } finally {
+      for (const trigger of triggers) run(this.#sql, `DROP TRIGGER ${quoteName(trigger)}`);
+    }
   }
 
   #acting(change: RowChange): readonly ForeignKey[] {
+    this.#all ??= allForeignKeys(this.#sql);
     this.#keys ??= Map.groupBy(
-      allForeignKeys(this.#sql).filter((key) => key.hasParent && (key.actsOnDelete || key.actsOnUpdate)),
+      this.#all.filter((key) => key.hasParent && (key.actsOnDelete || key.actsOnUpdate)),
       (key) => key.parent,
     );
     const keys = this.#keys.get(change.table) ?? [];

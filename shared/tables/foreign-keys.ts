@@ -57,6 +57,12 @@ export class DeferredKeys {
     });
   }
 
+  /** Looks at all rows whose parent's table is not there. @throws Refusal */
+  checkParentless(deferral: Deferral): void {
+    const keys = this.#keys(deferral).filter((key) => !key.hasParent);
+    if (keys.some((key) => hasOrphan(this.#sql, key))) refuseOrphan();
+  }
+
   /** Looks at all rows. @throws Refusal */
   checkAll(deferral: Deferral): void {
     if (this.#keys(deferral).some((key) => hasOrphan(this.#sql, key))) refuseOrphan();

@@ -1,7 +1,7 @@
 import { Lru } from '../lru.ts';
 import type { Captured, ChangeRow } from '../log/captured.ts';
 import { run, type Sql } from '../ports.ts';
-import { CAPTURE_LINE_SQL, captureAllSql, installCapture, removeCapture } from './capture.ts';
+import { captureAllSql, installCapture, removeCapture } from './capture.ts';
 import { type KeptTrigger, parseChange, type SchemaChange, schemaLine } from './change.ts';
 import { DeferredKeys, type Deferral } from './foreign-keys.ts';
 import { type Prepared, Preparer } from './prepare.ts';
@@ -106,7 +106,7 @@ export class UserTransactions {
       state.linesCounted = captured.length;
       return since;
     });
-    for (const line of lines) run(this.#sql, CAPTURE_LINE_SQL, line);
+    for (const line of lines) state.captured.add(line);
   }
 
   /** What was remembered of schema and counters may be of the transaction that was undone. */
@@ -177,11 +177,12 @@ export class UserTransactions {
     const before = userSchema(this.#sql);
     if (parsed.verb === 'ALTER') removeCapture(this.#sql);
     run(this.#sql, text, ...bindings);
+    state.captured.expectMore();
     const after = userSchema(this.#sql);
     const made = madeBySelect(parsed.createsTableAs, before, after);
     const change = schemaChange(made?.sql ?? text, before, after);
     if (change !== null || parsed.verb === 'ANALYZE' || parsed.verb === 'REINDEX') {
-      run(this.#sql, CAPTURE_LINE_SQL, schemaLine(change ?? { sql: text, triggers: {} }));
+      state.captured.add(schemaLine(change ?? { sql: text, triggers: {} }));
     }
     if (made !== undefined) run(this.#sql, captureAllSql(readLayout(this.#sql, made.name)));
     installCapture(this.#sql);
@@ -197,7 +198,7 @@ export class UserTransactions {
    */
   #checkDrop(state: RunState): void {
     state.hasDropped = true;
-    this.#deferredKeys.checkAll('as declared');
+    this.#deferredKeys.checkParentless('as declared');
   }
 }
 

@@ -122,9 +122,12 @@ describe('Idempotency-Key', () => {
     await server.evictReplicas();
     const afterEviction = await insert(key);
     expect(afterEviction.text).toBe(first.text);
-    const rows = await server.api.query('shop', 'SELECT count(*) FROM t WHERE id = ?', [
-      first.json.results[0]?.meta.last_row_id,
-    ]);
+    const rows = await server.api.query(
+      'shop',
+      'SELECT count(*) FROM t WHERE id = ?',
+      [first.json.results[0]?.meta.last_row_id],
+      { 'Tidemark-Consistency': 'strong' },
+    );
     expect(rows.json.results[0]?.rows).toEqual([[1]]);
   });
 
