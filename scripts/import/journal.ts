@@ -6,12 +6,17 @@ export type Range = readonly [from: number, to: number];
 
 /** How far an import has come, and into what. */
 export interface Progress {
-  readonly format: 1;
+  readonly format: 2;
   readonly url: string;
   readonly database: string;
   readonly sha256: string;
   /** Part of every request id: a new one makes the whole import run again. */
   readonly salt: string;
+  /**
+   * The first item of the batch that is to be sent next. It is below `done` where the import stopped inside the
+   * batch: that batch has to form again as it was, or its parts would go under other request ids next time.
+   */
+  readonly begun: number;
   /** The items below this one are applied, or among the deferred. */
   readonly done: number;
   /** Items that wait for rows which they refer to. */
@@ -35,7 +40,7 @@ export class Journal {
     if (!existsSync(this.path)) return null;
     try {
       const value = JSON.parse(readFileSync(this.path, 'utf8')) as Progress;
-      return value.format === 1 ? value : null;
+      return value.format === 2 ? value : null;
     } catch {
       return null;
     }

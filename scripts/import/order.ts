@@ -47,8 +47,12 @@ function makesKey(heading: Heading): boolean {
 /** True where a statement's effect depends on the rows that are there when it runs. */
 function dependsOnOrder(seen: readonly Seen[]): boolean {
   const made = new Set<string>();
+  /** Tables whose rows set off a trigger from here on. */
+  const watched = new Set<string>();
   for (const heading of seen) {
     if (heading.kind === 'create-table') made.add(heading.table);
+    if (heading.kind === 'create-trigger') watched.add(heading.table);
+    if (heading.kind === 'insert' && watched.has(heading.table)) return true;
     if (heading.kind === 'drop' && made.has(heading.name)) return true;
     if (heading.kind === 'other' && changesRows(heading.words)) return true;
   }

@@ -31,6 +31,16 @@ const RETRIED: ReadonlySet<string> = new Set<FailureCode>([
   'behind',
 ]);
 
+/** Codes of answers about the statements themselves, or about a request id that was given to something else. */
+const REFUSED: ReadonlySet<string> = new Set<FailureCode>([
+  'sql-error',
+  'sql-not-allowed',
+  'constraint',
+  'too-large',
+  'invalid-request',
+  'idempotency-conflict',
+]);
+
 interface Answer {
   readonly status: number;
   readonly body: unknown;
@@ -74,8 +84,7 @@ export class Server {
     const answer = await this.#send('POST', '/query', { body, requestId });
     if (answer.status === 200) return { kind: 'done', lsn: Number(at(at(answer.body, 'receipt'), 'lsn')) };
     const { code, detail } = problem(answer);
-    if (['sql-error', 'sql-not-allowed', 'constraint', 'too-large', 'invalid-request'].includes(code))
-      return { kind: 'refused', code, detail };
+    if (REFUSED.has(code)) return { kind: 'refused', code, detail };
     throw this.#unexpected(answer);
   }
 

@@ -4,7 +4,7 @@ import { Lexer, unquoted } from './lexer.ts';
 export type Heading =
   | { readonly kind: 'insert'; readonly table: string }
   | { readonly kind: 'create-table'; readonly table: string; readonly references: readonly string[] }
-  | { readonly kind: 'create-trigger' }
+  | { readonly kind: 'create-trigger'; readonly table: string }
   | { readonly kind: 'drop'; readonly name: string }
   | { readonly kind: 'other'; readonly words: readonly [string, string, string] };
 
@@ -26,7 +26,7 @@ export function headingOf(text: string): Heading {
     return { kind: 'insert', table: nameAfter(text, 'INTO') };
   if (words[0] === 'DROP') return { kind: 'drop', name: nameAfter(text, words[1]) };
   if (words[0] !== 'CREATE') return { kind: 'other', words };
-  if (words.includes('TRIGGER')) return { kind: 'create-trigger' };
+  if (words.includes('TRIGGER')) return { kind: 'create-trigger', table: nameAfter(text, 'ON') };
   if (words[1] === 'TABLE')
     return { kind: 'create-table', table: nameAfter(text, 'TABLE'), references: references(text) };
   return { kind: 'other', words };

@@ -197,6 +197,32 @@ export const CASCADE_CASES: Readonly<Record<string, readonly Step[]>> = {
     done('PRAGMA defer_foreign_keys = OFF', 'INSERT INTO c VALUES (7, 1)', 'INSERT INTO p VALUES (7)'),
     done('INSERT INTO p VALUES (100)'),
   ],
+  'keys that SQLite cannot check, of columns that do not change': [
+    done(
+      'CREATE TABLE p (id INTEGER PRIMARY KEY, k, v)',
+      'CREATE UNIQUE INDEX i ON p (k)',
+      'CREATE TABLE c (id INTEGER PRIMARY KEY, k REFERENCES p (k), v)',
+      'CREATE TABLE o (id INTEGER PRIMARY KEY, gone REFERENCES p, v)',
+      'CREATE TABLE up (id INTEGER PRIMARY KEY, v)',
+      'CREATE TABLE down (k, up REFERENCES up ON UPDATE CASCADE, v)',
+      'CREATE TABLE below (d REFERENCES down (k))',
+      'INSERT INTO c (id) VALUES (1)',
+      'INSERT INTO o (id) VALUES (1)',
+      'INSERT INTO up VALUES (1, 1), (2, 2)',
+    ),
+    done('DROP INDEX i'),
+    done(
+      'UPDATE c SET v = 1',
+      'UPDATE c SET id = 5, v = 2',
+      'UPDATE up SET v = 3 WHERE id = 1',
+      'UPDATE up SET v = 4',
+    ),
+    alike('DROP TABLE p'),
+    alike('UPDATE o SET v = 1', 'UPDATE c SET v = 7'),
+    alike('DELETE FROM c'),
+    alike('DELETE FROM o'),
+    alike('DELETE FROM up'),
+  ],
   'self references': [
     done('CREATE TABLE t (id INTEGER PRIMARY KEY, up REFERENCES t ON DELETE CASCADE ON UPDATE CASCADE, v)'),
     done(

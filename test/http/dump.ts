@@ -171,12 +171,13 @@ const ANYTHING = [
 function rows(draw: Draw): string {
   const { artists, albums, tracks, employees, customers, invoices, lines, covers, plays } = COUNTS;
   const some = (count: number): number => 1 + draw(count);
-  /** Managers far above and far below themselves, a pair who manage each other, and one her own. */
+  /** Managers far above and far below themselves, one in a later batch, a pair who manage each other, and one her own. */
   const manager = (id: number): string | number => {
-    if (id === 1 || id === 50) return employees;
+    if (id === 240) return employees;
+    if (id === 50) return 120;
     if (id === 7 || id === 8) return 15 - id;
     if (id === 9) return 9;
-    return id === employees ? 'NULL' : Math.ceil(id / 6);
+    return id === 1 || id === employees ? 'NULL' : Math.ceil(id / 6);
   };
   const line = (id: number) => [id, some(invoices), some(tracks), cycle(PRICES, id), 1 + (id % 3)];
   const invoice = (id: number) => [
@@ -197,7 +198,7 @@ function rows(draw: Draw): string {
     text(words(draw, 1)),
     manager(id),
     cycle(DATES, id),
-    text(words(draw, 45)),
+    text(words(draw, 180)),
   ];
   const place = (id: number) => (id % 9 === 0 ? 'NULL' : some(albums));
   const song = (id: number) => [id, text(words(draw, 60)), place(id), text(cycle(GENRES, id))];

@@ -9,9 +9,12 @@ import { importMain } from '../../scripts/import/main.ts';
 /** What to do with one query instead of answering it. */
 export type Fault = 'refuse' | 'lose-answer' | 'none';
 
-interface QueryBody {
-  readonly statements: readonly { readonly sql: string; readonly params?: readonly unknown[] }[];
+interface StatementBody {
+  readonly sql: string;
+  readonly params?: readonly unknown[];
 }
+
+type QueryBody = StatementBody | { readonly statements: readonly StatementBody[] };
 
 /** The HTTP contract over a plain node:sqlite database, as far as an import uses it, with faults on demand. */
 export class FakeServer {
@@ -23,7 +26,7 @@ export class FakeServer {
   url = '';
   #lsn = 0;
   #queries = 0;
-  readonly #answers = new Map<string, string>();
+  readonly #kept = new Map<string, { readonly text: string; readonly answer: string }>();
   readonly #http = createServer((request, response) => void this.#handle(request, response));
 
   async open(): Promise<void> {
@@ -67,9 +70,15 @@ export class FakeServer {
     const id = String(request.headers['idempotency-key']);
     this.bodies.push(text);
     this.requestIds.push(id);
-    const answer = this.#answers.get(id) ?? this.#run(text);
+    const kept = this.#kept.get(id);
+    if (kept !== undefined && kept.text !== text)
+      return reply(response, 422, {
+        code: 'idempotency-conflict',
+        detail: 'The key was given to another body.',
+      });
+    const answer = kept?.answer ?? this.#run(text);
     if (answer.startsWith('{"code"')) return reply(response, 409, JSON.parse(answer));
-    this.#answers.set(id, answer);
+    this.#kept.set(id, { text, answer });
     if (fault === 'lose-answer') response.destroy();
     else reply(response, 200, JSON.parse(answer));
   }
@@ -78,7 +87,8 @@ export class FakeServer {
     const { database } = this;
     database.exec('BEGIN');
     try {
-      for (const { sql, params } of (JSON.parse(text, keepReal) as QueryBody).statements)
+      const body = JSON.parse(text, keepReal) as QueryBody;
+      for (const { sql, params } of 'sql' in body ? [body] : body.statements)
         database.prepare(sql).run(...(params ?? []).map(bound));
       database.exec('COMMIT');
       return JSON.stringify({ results: [], receipt: { lsn: ++this.#lsn } });

@@ -176,6 +176,125 @@ describe('npm run import, broken off', () => {
   });
 });
 
+/** Fills more than one batch. */
+function filler(): string {
+  const rows = Array.from(
+    { length: 4 },
+    (_, at) => `INSERT INTO filler VALUES(${at},'${'x'.repeat(90_000)}');`,
+  );
+  return ['CREATE TABLE filler(id, b);', ...rows, ''].join('\n');
+}
+
+describe('npm run import, rows that have to wait', () => {
+  it('[IM5] a second import doubles no row of a batch that was applied in parts, with and without a key', async () => {
+    const file = write(
+      'parts.sql',
+      `CREATE TABLE node(id INTEGER PRIMARY KEY, boss REFERENCES node(id)); CREATE TABLE log(a);
+INSERT INTO log VALUES('one'); INSERT INTO node VALUES(1,9); INSERT INTO log VALUES('two');
+${filler()}INSERT INTO node VALUES(9,NULL);
+CREATE TRIGGER t AFTER DELETE ON node BEGIN SELECT 1; END;`,
+    );
+    expect((await runImport(server, file)).errors).toBe('');
+    expect(contents(server.database)).toEqual(contents(executed(file)));
+    const again = await runImport(server, file);
+    expect([again.code, again.output.includes('nothing was added')]).toEqual([0, true]);
+    expect(contents(server.database)).toEqual(contents(executed(file)));
+  });
+
+  it('[IM5] an import that stopped, went on and is run once more doubles no row', async () => {
+    const file = write(
+      'stopped.sql',
+      'CREATE TABLE t(a);\nINSERT INTO t VALUES(1);\nINSERT INTO missing VALUES(7);\nINSERT INTO t VALUES(2),(3);',
+    );
+    expect((await runImport(server, file)).code).toBe(1);
+    server.database.exec('CREATE TABLE missing(a)');
+    expect((await runImport(server, file)).code).toBe(0);
+    expect((await runImport(server, file)).output).toContain('nothing was added');
+    expect(server.all('SELECT a FROM t UNION ALL SELECT a FROM missing')).toEqual([[1n], [2n], [3n], [7n]]);
+  });
+
+  it('[IM5] says that nothing was added also where a batch holds no rows', async () => {
+    const file = write('shop.sql', CHILDREN_FIRST);
+    await runImport(server, file);
+    expect((await runImport(server, file)).output).toContain('nothing was added');
+  });
+
+  const nodes = 'CREATE TABLE node(id INTEGER PRIMARY KEY AUTOINCREMENT, boss REFERENCES node(id));';
+  it.each([
+    ['has no key', nodes, 'INSERT INTO node(boss) VALUES(9);', '(9)'],
+    ['has the key NULL', nodes, 'INSERT INTO node VALUES(NULL,9);', '(NULL,9)'],
+    [
+      'has no rowid given',
+      'CREATE TABLE node(id UNIQUE, boss REFERENCES node(id));',
+      'INSERT INTO node VALUES(1,9);',
+      '(1,9)',
+    ],
+    ['is picked by a query', nodes, 'INSERT INTO node SELECT 1, 9;', 'SELECT 1, 9'],
+    [
+      'follows one that waits',
+      nodes,
+      'INSERT INTO node VALUES(3,9);\n\nINSERT INTO node(boss) VALUES(NULL);',
+      '(NULL)',
+    ],
+  ])('[IM6] refuses to let a row wait that %s', async (_what, table, rows, shown) => {
+    const file = write('keys.sql', `${table}\n${rows}\n${filler()}INSERT INTO node VALUES(9,NULL);`);
+    const { code, errors } = await runImport(server, file);
+    const line = rows.includes('\n') ? 4 : 2;
+    expect([code, errors.includes(`line ${line}: `)]).toEqual([1, true]);
+    expect(errors).toContain(shown);
+    expect(errors).toContain('Give the keys in the file');
+    expect(server.all('SELECT count(*) FROM node')).toEqual([[0n]]);
+  });
+
+  it.each([
+    'CREATE TABLE node(boss REFERENCES node(id), "Id" INTEGER PRIMARY KEY); INSERT INTO node(boss, ID) VALUES((9), -5);',
+    'CREATE TABLE node(id UNIQUE, boss REFERENCES node(id)); INSERT INTO node(rowid, id, boss) VALUES(7, 1, 9);',
+    "CREATE TABLE node(id TEXT PRIMARY KEY, boss REFERENCES node(id)) WITHOUT ROWID; INSERT INTO node VALUES('a', 9);",
+  ])('[IM3] lets a row wait that has its key: %s', async (text) => {
+    const names = text.includes('(rowid') ? 'rowid, id' : 'id';
+    const file = write(
+      'given.sql',
+      `${text}\n${filler()}INSERT INTO node(${names}) VALUES(${names.replaceAll(/\w+/g, '9')});`,
+    );
+    expect((await runImport(server, file)).errors).toBe('');
+    expect(contents(server.database)).toEqual(contents(executed(file)));
+  });
+
+  it('[IM1] keeps AUTOINCREMENT’s memory where rows had to wait', async () => {
+    const file = write(
+      'memory.sql',
+      `${nodes}\nINSERT INTO node VALUES(5,9);\n${filler()}INSERT INTO node VALUES(9,NULL);\nDELETE FROM sqlite_sequence;\nINSERT INTO sqlite_sequence VALUES('node',100);`,
+    );
+    expect((await runImport(server, file)).errors).toBe('');
+    expect(server.all('SELECT * FROM sqlite_sequence')).toEqual([['node', 100n]]);
+  });
+
+  it('[IM3] a trigger fires for the rows that the file has after it, also where children come first', async () => {
+    const file = write(
+      'fires.sql',
+      `CREATE TABLE child(id INTEGER PRIMARY KEY, p REFERENCES parent(id)); CREATE TABLE parent(id INTEGER PRIMARY KEY); CREATE TABLE log(x);
+INSERT INTO child VALUES(1,1); INSERT INTO parent VALUES(1);
+CREATE TRIGGER t AFTER INSERT ON child BEGIN INSERT INTO log VALUES(new.id); END;
+INSERT INTO child VALUES(2,1);`,
+    );
+    expect((await runImport(server, file)).errors).toBe('');
+    expect(server.all('SELECT x FROM log')).toEqual([[2n]]);
+  });
+
+  it('[IM3] stops before a trigger that would fire for rows that still wait', async () => {
+    const file = write(
+      'early.sql',
+      `CREATE TABLE node(id INTEGER PRIMARY KEY, boss REFERENCES node(id)); CREATE TABLE log(x);
+INSERT INTO node VALUES(1,2);
+CREATE TRIGGER t AFTER INSERT ON node BEGIN INSERT INTO log VALUES(new.id); END;
+INSERT INTO node VALUES(2,NULL);`,
+    );
+    const { code, errors } = await runImport(server, file);
+    expect([code, errors.includes('line 3 makes a trigger')]).toEqual([1, true]);
+    expect(server.all('SELECT x FROM log')).toEqual([]);
+  });
+});
+
 describe('npm run import, other files', () => {
   it('[IM8] brings an SQLite file over with every type as it is', async () => {
     const path = files.path('all.sqlite');
