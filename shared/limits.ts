@@ -45,7 +45,7 @@ export const BATCH_CHARS_MAX = 512 * KIB;
  * A follower that was sent something is sent more only after this: a message costs it and the leader as much
  * as dozens of rows in it, and against the way to another region it is little.
  */
-export const GATHER_MS = 20;
+export const GATHER_MS = 50;
 /** Entries that the leader keeps in memory for its followers, so that it need not read them back. */
 export const RECENT_CHARS_MAX = 2 * MIB;
 
