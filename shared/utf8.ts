@@ -1,5 +1,3 @@
-import { utf8ToBytes } from '@noble/hashes/utils.js';
-
 /** How many bytes `text` takes in UTF-8; a lone surrogate takes the three of U+FFFD. */
 export function utf8Length(text: string): number {
   let bytes = text.length;
@@ -36,15 +34,4 @@ export function indexOfByte(text: string, offset: number): number {
     if (point > 0xffff) i += 1;
   }
   return text.length;
-}
-
-/** The text in UTF-8. Most texts are ASCII, and for those the platform's encoder costs more than this loop. */
-export function utf8Bytes(text: string): Uint8Array {
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i += 1) {
-    const unit = text.charCodeAt(i);
-    if (unit >= 0x80) return utf8ToBytes(text);
-    bytes[i] = unit;
-  }
-  return bytes;
 }

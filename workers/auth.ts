@@ -1,11 +1,9 @@
-import { sha256 } from '@noble/hashes/sha2.js';
 import type { MiddlewareHandler } from 'hono';
 
 import { refuse } from '../shared/failure.ts';
+import { sha256Of } from '../shared/sha256.ts';
 import type { Edge } from './env.ts';
 import { secretsOf } from './secrets.ts';
-
-const UTF_8 = new TextEncoder();
 
 const BEARER = /^Bearer +([^ ]+) *$/i;
 
@@ -15,7 +13,7 @@ export const authenticate: MiddlewareHandler<Edge> = async (c, next) => {
   const key = BEARER.exec(c.req.raw.headers.get('authorization') ?? '')?.[1];
   if (key === undefined) unauthorized('There is no key');
   // Hashes have one length and show nothing of the key, so the comparison tells a guesser nothing.
-  if (!isEqual(sha256(UTF_8.encode(key)), adminKeyHash)) unauthorized('The key is wrong');
+  if (!isEqual(sha256Of(key), adminKeyHash)) unauthorized('The key is wrong');
   await next();
 };
 

@@ -74,8 +74,8 @@ export class Keys {
     const keys = ROWID_NAMES.filter((name) => !names.includes(name));
     // SQLite makes an index for a primary key that is not the rowid itself.
     const indexes = this.#all("SELECT 1 FROM pragma_index_list(?) WHERE origin = 'pk'", table);
-    const primary = columns.filter((column) => column['pk'] !== 0);
-    if (primary.length === 1 && indexes.length === 0) keys.push(String(primary[0]?.['name']));
+    const keyColumns = columns.filter((column) => column['pk'] !== 0);
+    if (keyColumns.length === 1 && indexes.length === 0) keys.push(String(keyColumns[0]?.['name']));
     const at = given.findIndex((name) => keys.includes(name));
     return at < 0 ? 'none' : at;
   }

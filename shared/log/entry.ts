@@ -1,8 +1,7 @@
-import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { type Epoch, type Lsn, toEpoch, toLsn } from '../lsn.ts';
 import type { Position } from '../position.ts';
-import { utf8Bytes } from '../utf8.ts';
+import { sha256Of } from '../sha256.ts';
 
 declare const hashBrand: unique symbol;
 
@@ -48,7 +47,7 @@ export class EntryFormatError extends Error {
 }
 
 export function hashOf(text: string): Hash {
-  return bytesToHex(sha256(utf8Bytes(text)).subarray(0, 16)) as Hash;
+  return bytesToHex(sha256Of(text).subarray(0, 16)) as Hash;
 }
 
 export function encodeEntry(entry: Entry): string {

@@ -196,7 +196,10 @@ export class Trio {
     // SQLite has holes where it takes a row without a parent: REPLACE of one that names a row of its own table.
     const isHole =
       detail === 'FOREIGN KEY constraint failed' &&
-      (faults(this.#oracle.database).length > 0 || statements.some(({ sql }) => /\breplace\b/i.test(sql)));
+      (faults(this.#oracle.database).length > 0 ||
+        [...statements.map(({ sql }) => sql), ...dumpSchema(this.#oracle.database, 'sqlite_schema')].some(
+          (text) => /\breplace\b/i.test(text),
+        ));
     this.#isPlainCurrent = answer.kind === 'done' || !isHole;
     must(
       answer.kind === 'done' || !this.#isPlainCurrent,
