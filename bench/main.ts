@@ -4,15 +4,17 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { BATCH_ROWS } from './bodies.ts';
 import { logBytesPerRow } from './files.ts';
+import { measureLadder } from './ladder.ts';
 import { measureReference, measureTidemark, REPLICATED } from './measure.ts';
 import { json, type Line, table } from './report.ts';
 import { LoadThread } from './subject.ts';
 import { startSystems } from './systems.ts';
 
-const HELP = `npm run bench -- [--seconds 1.5] [--rounds 5] [--reference]
+const HELP = `npm run bench -- [--seconds 1.5] [--rounds 5] [--reference | --ladder]
 
 Measures Tidemark beside a bare Durable Object and local D1, prints a table and writes bench/results/latest.json.
---reference measures the bare object and D1 only.`;
+--reference measures the bare object and D1 only.
+--ladder measures what each duty of the contract costs on top of the bare object, in processor time (on Linux).`;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -20,6 +22,7 @@ async function main(): Promise<void> {
       seconds: { type: 'string', default: '1.5' },
       rounds: { type: 'string', default: '5' },
       reference: { type: 'boolean', default: false },
+      ladder: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -34,6 +37,7 @@ async function main(): Promise<void> {
       rounds: Number(values.rounds),
       milliseconds: Number(values.seconds) * 1000,
     };
+    if (values.ladder) return console.log(table(await measureLadder(run)));
     const lines = values.reference ? await measureReference(run) : await measureTidemark(run);
     await systems.close();
     report(values.reference ? lines : [...lines, ...logLines(directory)]);

@@ -36,6 +36,11 @@ export class Subject {
     await this.query({ sql: CREATE_TABLE });
   }
 
+  /** For a step of the ladder that has one: makes the table, with a trigger that writes each row into a log. */
+  async capture(): Promise<void> {
+    await this.#call('POST', this.path.replace('/query', '/capture'), null);
+  }
+
   async query(body: unknown): Promise<unknown> {
     return this.#call('POST', this.path, body);
   }

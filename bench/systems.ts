@@ -7,7 +7,7 @@ export const ADMIN_KEY = 'benchmark';
 const PROJECT = resolve(import.meta.dirname, '..');
 const HOST = '127.0.0.1';
 
-export type WorkerName = 'tidemark' | 'observed' | 'bare' | 'd1';
+export type WorkerName = 'tidemark' | 'observed' | 'bare' | 'd1' | 'ladder';
 
 /** All Workers in one runtime, each on a socket of its own, with storage on disk below `directory`. */
 export interface Systems {
@@ -40,6 +40,12 @@ export async function startSystems(directory: string): Promise<Systems> {
           durableObjects: { BARE: { className: 'Bare', useSQLite: true } },
           ...(await code(bench('bare'))),
         },
+        {
+          name: 'ladder',
+          compatibilityDate,
+          durableObjects: { LADDER: { className: 'Ladder', useSQLite: true } },
+          ...(await code(bench('ladder'))),
+        },
         { name: 'd1', compatibilityDate, d1Databases: { DB: 'bench' }, ...(await code(bench('d1'))) },
       ],
     } as Parameters<typeof convertV4MiniflareOptions>[0]),
@@ -51,6 +57,7 @@ export async function startSystems(directory: string): Promise<Systems> {
     observed: await url('observed'),
     bare: await url('bare'),
     d1: await url('d1'),
+    ladder: await url('ladder'),
   };
   return { urls, close: () => runtime.dispose() };
 }

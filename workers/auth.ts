@@ -26,6 +26,6 @@ function unauthorized(what: string): never {
 
 function isEqual(a: Uint8Array, b: Uint8Array): boolean {
   let different = a.length ^ b.length;
-  for (const [i, byte] of a.entries()) different |= byte ^ (b[i] ?? 0);
+  for (let i = 0; i < a.length; i += 1) different |= (a[i] ?? 0) ^ (b[i] ?? 0);
   return different === 0;
 }

@@ -2,14 +2,14 @@
  * What `call` gives, or an error once `ms` have passed: an object that never answers must not keep a caller
  * for ever. The call itself is not undone.
  */
-export async function within<T>(ms: number, call: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer in ${ms} ms`)), ms);
+export function within<T>(ms: number, call: Promise<T>): Promise<T> {
+  // By hand, because this stands on every request's way and `Promise.race` takes several times as long.
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`no answer in ${ms} ms`)), ms);
+    const settle = <V>(how: (value: V) => void) => (value: V) => {
+      clearTimeout(timer);
+      how(value);
+    };
+    call.then(settle(resolve), settle(reject));
   });
-  try {
-    return await Promise.race([call, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
