@@ -2,10 +2,12 @@
 export function within<T>(ms: number, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
-    const settle = <V>(how: (value: V) => void) => (value: V) => {
-      clearTimeout(timer);
-      how(value);
-    };
+    const settle =
+      <V>(how: (value: V) => void) =>
+      (value: V) => {
+        clearTimeout(timer);
+        how(value);
+      };
     work.then(settle(resolve), settle(reject));
   });
 }
