@@ -24,6 +24,11 @@ const IMPORT_TABLE: readonly { area: string; may: readonly string[]; packages: r
     packages: CODECS,
   },
   { area: 'shared/follower', may: ['vocabulary', ...CORE], packages: CODECS },
+  {
+    area: 'shared/routing',
+    may: ['vocabulary', 'shared/session', 'shared/protocol'],
+    packages: [],
+  },
   { area: 'shared/directory', may: ['vocabulary', 'shared/protocol'], packages: [] },
   {
     area: 'durable-objects',
@@ -37,7 +42,7 @@ const IMPORT_TABLE: readonly { area: string; may: readonly string[]; packages: r
   },
   {
     area: 'workers',
-    may: ['vocabulary', 'shared/session', 'shared/protocol'],
+    may: ['vocabulary', 'shared/session', 'shared/protocol', 'shared/routing'],
     packages: ['hono', 'hono-openapi', 'valibot', ...CODECS],
   },
 ];

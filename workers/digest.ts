@@ -2,9 +2,10 @@ import { refuse } from '../shared/failure.ts';
 import type { Leadership, ReplicaRef } from '../shared/protocol/assignment.ts';
 import type { DatabaseRecord } from '../shared/protocol/messages.ts';
 import { isRegion, REGIONS } from '../shared/regions.ts';
+import { unavailable } from '../shared/routing/failures.ts';
 import { within } from './deadline.ts';
 import type { EdgeContext } from './env.ts';
-import { orUnavailable, unavailable } from './failure.ts';
+import { orUnavailable } from './failure.ts';
 import { databaseName, lookUp } from './records.ts';
 
 /** All rows are read, but in one turn of the replica, which the platform bounds as well. */

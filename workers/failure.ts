@@ -1,4 +1,5 @@
 import { refuse, Refusal, type Failure } from '../shared/failure.ts';
+import { outcomeUnknown, overloaded, unavailable } from '../shared/routing/failures.ts';
 import type { EdgeContext } from './env.ts';
 import { PROBLEMS } from './problems.ts';
 
@@ -25,30 +26,6 @@ export function answerNotFound(c: EdgeContext): Response {
 
 export function logUnexpected(c: EdgeContext, error: unknown): void {
   console.error(`request ${c.get('requestId')}:`, error);
-}
-
-export function unavailable(): Failure {
-  return {
-    code: 'unavailable',
-    detail: 'The database cannot be reached just now. The request was not applied; try it again shortly.',
-  };
-}
-
-export function overloaded(): Failure {
-  return {
-    code: 'overloaded',
-    detail:
-      'The database has more requests than it can serve. This one was not applied; try it again shortly, and less often.',
-  };
-}
-
-export function outcomeUnknown(): Failure {
-  return {
-    code: 'outcome-unknown',
-    detail:
-      'The answer was lost, so the request may have been applied or not. A retry with the same Idempotency-Key is ' +
-      'applied once at most; without such a key, read what is there before trying again.',
-  };
 }
 
 /** The platform says so of an object whose queue is full: it has not begun with this request. */

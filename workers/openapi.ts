@@ -7,8 +7,8 @@ import * as answers from '../shared/protocol/answers.ts';
 import { QueryBodySchema, SettingsBodySchema } from '../shared/protocol/bodies.ts';
 import { DURABILITIES } from '../shared/protocol/settings.ts';
 import { REGIONS } from '../shared/regions.ts';
+import { CONSISTENCIES } from '../shared/routing/job.ts';
 import type { Edge } from './env.ts';
-import { CONSISTENCIES } from './options.ts';
 import { PROBLEMS } from './problems.ts';
 
 // What /openapi.json says of each endpoint. Bodies come from the schemas that validate them.

@@ -1,9 +1,7 @@
 import { refuse } from '../shared/failure.ts';
 import { REQUEST_ID_CHARS_MAX, WAIT_MS_DEFAULT, WAIT_MS_MAX } from '../shared/limits.ts';
 import { DURABILITIES, type Durability } from '../shared/protocol/settings.ts';
-
-export const CONSISTENCIES = ['session', 'strong', 'eventual', 'bounded'] as const;
-export type Consistency = (typeof CONSISTENCIES)[number];
+import { CONSISTENCIES, type Consistency } from '../shared/routing/job.ts';
 
 const USER_CHARS_MAX = 255;
 

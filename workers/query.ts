@@ -2,28 +2,29 @@ import { base64urlnopad } from '@scure/base';
 
 import { refuse } from '../shared/failure.ts';
 import type { Position } from '../shared/position.ts';
-import type { Leadership } from '../shared/protocol/assignment.ts';
 import { parseQueryBody } from '../shared/protocol/bodies.ts';
 import { isRead } from '../shared/protocol/classify.ts';
-import type { DatabaseRecord, Misdirected, ReplicaAnswer, RequestId } from '../shared/protocol/messages.ts';
+import type { DatabaseRecord, RequestId } from '../shared/protocol/messages.ts';
+import type { Served } from '../shared/routing/asks.ts';
+import { unavailable } from '../shared/routing/failures.ts';
+import type { Work } from '../shared/routing/job.ts';
+import { route } from '../shared/routing/route.ts';
 import { answerJson } from './answer.ts';
 import { readBody } from './body.ts';
 import type { EdgeContext } from './env.ts';
-import { unavailable } from './failure.ts';
-import { readOptions } from './options.ts';
-import { placeOf } from './placement.ts';
-import { read } from './read.ts';
-import { databaseName, forgetRecord, knownRecord, lookUp } from './records.ts';
-import type { Job, Work } from './work.ts';
-import { write } from './write.ts';
+import { type QueryOptions, readOptions } from './options.ts';
+import { nearestReplica, placeOf } from './placement.ts';
+import { databaseName, knownRecord, lookUp } from './records.ts';
+import { follow } from './follow.ts';
 
 /** Runs SQL: a read at the nearest replica that is fresh enough, anything else at the leader. */
 export async function query(c: EdgeContext): Promise<Response> {
   const database = databaseName(c);
   // The session first: from here on, whatever is wrong with the request, the answer carries a token.
   const record = await openSession(c, database);
-  const work = await readWork(c);
-  return answer(c, await perform(work, record));
+  const options = readOptions(c.req.raw.headers);
+  const work = await readWork(c, options, record);
+  return answer(c, await follow(c, options.user, route(work, record)));
 }
 
 /**
@@ -39,53 +40,34 @@ async function openSession(c: EdgeContext, database: string): Promise<DatabaseRe
   return record;
 }
 
-async function readWork(c: EdgeContext): Promise<Work> {
+async function readWork(c: EdgeContext, options: QueryOptions, record: DatabaseRecord): Promise<Work> {
   const { raw } = c.req;
-  const options = readOptions(raw.headers);
+  const now = Date.now();
   const place = placeOf(c.env, raw);
   const { text, bytes } = await readBody(raw);
   const statements = parseQueryBody(text);
+  const { idempotencyKey, user, consistency, staleness_ms_max, wait_ms } = options;
   return {
-    c,
-    options,
-    place,
     statements,
     isRead: isRead(statements),
-    request: options.idempotencyKey === null ? null : await requestId(options.idempotencyKey, bytes),
+    consistency,
+    staleness_ms_max,
+    wait_ms,
+    hasUser: user !== null,
+    request: idempotencyKey === null ? null : await requestId(idempotencyKey, bytes),
+    now,
+    nearestOf: (leadership) => nearestReplica(place, leadership),
+    needOf: (current, partition) => {
+      // A database made anew under the old name is another database: the token that came is not its own.
+      if (current !== record) c.get('session').open(current);
+      return c.get('session').need(partition);
+    },
   };
 }
 
 async function requestId(id: string, body: Uint8Array): Promise<RequestId> {
   const hash = await crypto.subtle.digest('SHA-256', body);
   return { id, fingerprint: base64urlnopad.encode(new Uint8Array(hash)) };
-}
-
-/** A leader that says it is not one has applied nothing: the record was stale, so it is looked up again, once. */
-async function perform(work: Work, record: DatabaseRecord): Promise<Served> {
-  const served = await performAt(work, record);
-  if (!isMisdirected(served.answer)) return served;
-  forgetRecord(record.database);
-  const fresh = await lookUp(work.c, record.database);
-  // A database made anew under the old name is another database: the token that came is not its own.
-  work.c.get('session').open(fresh);
-  return performAt(work, fresh);
-}
-
-interface Served {
-  readonly leadership: Leadership;
-  readonly answer: ReplicaAnswer;
-}
-
-async function performAt(work: Work, record: DatabaseRecord): Promise<Served> {
-  const [leadership] = record.partitions;
-  if (leadership === undefined) return refuse(unavailable());
-  const job: Job = { ...work, record, leadership, need: work.c.get('session').need(leadership.partition) };
-  const served = work.isRead ? await read(job) : await write(job, { route: 'leader', waited_ms: 0 });
-  return { leadership, answer: served };
-}
-
-function isMisdirected(reply: ReplicaAnswer): reply is Misdirected {
-  return reply.kind === 'unassigned' || reply.kind === 'not-leader' || reply.kind === 'unknown-version';
 }
 
 function answer(c: EdgeContext, { leadership, answer: reply }: Served): Response {

@@ -2,9 +2,10 @@ import { refuse } from '../shared/failure.ts';
 import type { Position } from '../shared/position.ts';
 import type { Leadership, ReplicaRef } from '../shared/protocol/assignment.ts';
 import type { FollowerState } from '../shared/protocol/messages.ts';
+import { unavailable } from '../shared/routing/failures.ts';
 import { within } from './deadline.ts';
 import type { EdgeContext } from './env.ts';
-import { logUnexpected, orUnavailable, unavailable } from './failure.ts';
+import { logUnexpected, orUnavailable } from './failure.ts';
 import { databaseName, lookUp } from './records.ts';
 
 /** A status is asked for most when something hangs, so nothing that hangs may hold it up for long. */

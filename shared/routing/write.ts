@@ -1,0 +1,36 @@
+import type { ReplicaAnswer } from '../protocol/messages.ts';
+import { askOne, type Routing } from './asks.ts';
+import { outcomeUnknown, overloaded } from './failures.ts';
+import { advancing, executing, type Via } from './messages.ts';
+import type { Job } from './job.ts';
+
+/** Writes at the leader. Before a write is acknowledged, its user's session object has moved forward. */
+export function* write(job: Job, via: Via): Routing<ReplicaAnswer> {
+  const answer = yield* executeOnce(job, via);
+  if (answer.kind !== 'done' || !job.hasUser) return answer;
+  // The user's other devices must find the write from the moment on at which it is acknowledged.
+  const { kind } = yield* askOne(advancing(job, answer.position));
+  // With its position: also an answer that says less than the write's own must lead its session to the write.
+  return kind === 'advanced' ? answer : { ...UNKNOWN, position: answer.position };
+}
+
+function* executeOnce(job: Job, via: Via): Routing<ReplicaAnswer> {
+  const reply = yield* askOne(executing(job, via, job.request));
+  if (reply.kind === 'answered') return reply.answer;
+  if (reply.kind === 'overloaded') return { kind: 'failed', failure: overloaded(), position: null };
+  return yield* executeAgain(job, via);
+}
+
+/**
+ * Only with a request id: without one, a second try could apply the write a second time. A second try that is refused
+ * says nothing of the first, which may be on its way still and find other rows when it arrives.
+ */
+function* executeAgain(job: Job, via: Via): Routing<ReplicaAnswer> {
+  if (job.request === null) return UNKNOWN;
+  const reply = yield* askOne(executing(job, via, job.request));
+  if (reply.kind !== 'answered') return UNKNOWN;
+  const { answer } = reply;
+  return answer.kind === 'failed' ? { ...UNKNOWN, position: answer.position } : answer;
+}
+
+const UNKNOWN = { kind: 'failed', failure: outcomeUnknown(), position: null } as const;
