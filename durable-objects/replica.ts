@@ -180,7 +180,7 @@ export class Replica extends DurableObject<ObjectsEnv> implements ReplicaRpc {
       case 'send':
         return void this.#send(effect.to, effect.batch);
       case 'timer':
-        return this.#wakeAt(effect.at, () => this.#ifLeader({ kind: 'timer', now: Date.now() }));
+        return this.#wakeAt(effect.at, (now) => this.#ifLeader({ kind: 'timer', now }));
       case 'alarm':
         return void this.#sql.setAlarm(effect.at);
     }
@@ -195,7 +195,7 @@ export class Replica extends DurableObject<ObjectsEnv> implements ReplicaRpc {
       case 'pull':
         return void this.#pull(effect.request);
       case 'timer':
-        return this.#wakeAt(effect.at, () => this.#ifFollower({ kind: 'timer', now: Date.now() }));
+        return this.#wakeAt(effect.at, (now) => this.#ifFollower({ kind: 'timer', now }));
     }
   }
 
@@ -220,8 +220,9 @@ export class Replica extends DurableObject<ObjectsEnv> implements ReplicaRpc {
     }
   }
 
-  #wakeAt(at: number, wake: () => void): void {
-    setTimeout(wake, Math.max(0, at - Date.now()));
+  /** A timer that fired has come due, whatever the clock says: one that was set back would keep its waiters for ever. */
+  #wakeAt(at: number, wake: (now: number) => void): void {
+    setTimeout(() => wake(Math.max(at, Date.now())), Math.max(0, at - Date.now()));
   }
 
   /** The role may have gone while a message was on its way. */

@@ -36,7 +36,7 @@ export type Ask =
     }
   /** The record turned out to be stale: whoever remembers it must ask the directory next time. */
   | { readonly kind: 'forget'; readonly database: string }
-  /** Ask the directory. Where there is no such database any more, the routing is not gone on with. */
+  /** Ask the directory, whatever is remembered. */
   | { readonly kind: 'look-up'; readonly database: string };
 
 export type Reply =

@@ -1,4 +1,3 @@
-import { assert } from '../assert.ts';
 import { refuse } from '../failure.ts';
 import type { DatabaseRecord, Misdirected, ReplicaAnswer } from '../protocol/messages.ts';
 import { askOne, type Routing, type Served } from './asks.ts';
@@ -17,7 +16,7 @@ export function* route(work: Work, record: DatabaseRecord): Routing<Served> {
   if (!isMisdirected(served.answer)) return served;
   // Who says that it is not the one has applied nothing: the record was stale, so it is looked up again, once.
   const fresh = yield* askOne({ kind: 'look-up', database: record.database });
-  assert(fresh.kind === 'record', 'a look-up that gives no record ends the request');
+  if (fresh.kind !== 'record') return refuse(unavailable());
   return yield* routeBy(work, fresh.record);
 }
 

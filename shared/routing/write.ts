@@ -22,15 +22,16 @@ function* executeOnce(job: Job, via: Via): Routing<ReplicaAnswer> {
 }
 
 /**
- * Only with a request id: without one, a second try could apply the write a second time. A second try that is refused
- * says nothing of the first, which may be on its way still and find other rows when it arrives.
+ * Only with a request id: without one, a second try could apply the write a second time. A second try that is refused, or
+ * finds no leader, says nothing of the first, which may be on its way still and find other rows when it arrives.
  */
 function* executeAgain(job: Job, via: Via): Routing<ReplicaAnswer> {
   if (job.request === null) return UNKNOWN;
   const reply = yield* askOne(executing(job, via, job.request));
   if (reply.kind !== 'answered') return UNKNOWN;
   const { answer } = reply;
-  return answer.kind === 'failed' ? { ...UNKNOWN, position: answer.position } : answer;
+  if (answer.kind === 'done') return answer;
+  return { ...UNKNOWN, position: 'position' in answer ? answer.position : null };
 }
 
 const UNKNOWN = { kind: 'failed', failure: outcomeUnknown(), position: null } as const;

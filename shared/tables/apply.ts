@@ -48,13 +48,22 @@ export class Applier {
   }
 
   /** Applies entries, each a list of changes, in order. Called inside the transaction that also appends them. */
-  apply(entries: Iterable<readonly string[]>): void {
-    // In the log a cascade's rows stand before the row that caused it.
+  apply(entries: readonly (readonly string[])[]): void {
+    const all = entries.map((lines) => lines.map(parseChange));
+    const mayHaveKeys =
+      this.#actions.haveKeys || all.some((changes) => changes.some(({ kind }) => kind === 'schema'));
+    if (!mayHaveKeys) return this.#entries(all);
+    // In the log a cascade's rows stand before the row that caused it. Not without need: each setting has SQLite
+    // compile all statements anew, which for a few rows takes far longer than to write them.
     run(this.#sql, 'PRAGMA defer_foreign_keys = ON');
-    for (const lines of entries) this.#entry(lines.map(parseChange));
-    this.#flush();
+    this.#entries(all);
     // SQLite counts violations, and a parent that is dropped and made again is counted once only. The leader has checked.
     run(this.#sql, 'PRAGMA defer_foreign_keys = OFF');
+  }
+
+  #entries(entries: readonly (readonly Change[])[]): void {
+    for (const changes of entries) this.#entry(changes);
+    this.#flush();
   }
 
   #entry(changes: readonly Change[]): void {

@@ -30,10 +30,18 @@ export class ForeignKeyActions {
     this.#texts.clear();
   }
 
+  /** Whether any table declares a foreign key. */
+  get haveKeys(): boolean {
+    return this.#every().length > 0;
+  }
+
+  #every(): readonly ForeignKey[] {
+    return (this.#all ??= allForeignKeys(this.#sql));
+  }
+
   /** The columns of a table that are on either side of a foreign key, in small letters. */
   columnsIn(table: string): ReadonlySet<string> {
-    this.#all ??= allForeignKeys(this.#sql);
-    const sides = this.#all.flatMap(({ child, parent, from, to }) => [
+    const sides = this.#every().flatMap(({ child, parent, from, to }) => [
       ...(child === table ? from : []),
       ...(parent === table ? to : []),
     ]);
@@ -61,9 +69,8 @@ export class ForeignKeyActions {
   }
 
   #acting(change: RowChange): readonly ForeignKey[] {
-    this.#all ??= allForeignKeys(this.#sql);
     this.#keys ??= Map.groupBy(
-      this.#all.filter((key) => key.hasParent && (key.actsOnDelete || key.actsOnUpdate)),
+      this.#every().filter((key) => key.hasParent && (key.actsOnDelete || key.actsOnUpdate)),
       (key) => key.parent,
     );
     const keys = this.#keys.get(change.table) ?? [];
