@@ -105,8 +105,9 @@ function mayLosePrecision(text: string): boolean {
 type Reviver = (key: string, value: unknown, context: { readonly source?: string }) => unknown;
 
 /** Puts a number that a double would change into the form for which its writer could have asked. */
-function keepExact(_key: string, value: unknown, { source }: { readonly source?: string }): unknown {
-  if (typeof value !== 'number' || source === undefined) return value;
+function keepExact(key: string, value: unknown, { source }: { readonly source?: string }): unknown {
+  // Under `real` its writer has asked already.
+  if (typeof value !== 'number' || source === undefined || key === 'real') return value;
   if (/[.eE]/.test(source)) return Number.isInteger(value) ? { real: value } : value;
   return Number.isSafeInteger(value) ? value : { integer: source };
 }
