@@ -182,7 +182,7 @@ function serve(directory: string): Promise<LocalServer> {
   return startLocalServer({ port: 0, persistTo: directory, adminKey: ADMIN_KEY });
 }
 
-function childrenNamed(name: string): number[] {
+export function childrenNamed(name: string): number[] {
   const pids = readdirSync('/proc').filter((entry) => /^\d+$/.test(entry));
   return pids.filter((pid) => isChildNamed(pid, name)).map(Number);
 }

@@ -33,11 +33,11 @@ export class Stage {
   constructor(regions: readonly Region[]) {
     this.#hosts = startCluster({
       leadership: leadershipOf(regions),
-      surroundings: {
+      surroundingsOf: () => ({
         clock: this.#clock,
         send: (envelope) => this.#sent(envelope),
         record: (happening) => this.#recorded(happening),
-      },
+      }),
       random: new Random(1),
       faultsOf: (replica) => this.#faults(replica),
     });

@@ -1,16 +1,28 @@
+import { Refusal } from '../../shared/failure.ts';
 import { hashOf } from '../../shared/log/entry.ts';
 import { laterOf, type Position } from '../../shared/position.ts';
-import type { Leadership, ReplicaRef } from '../../shared/protocol/assignment.ts';
-import type { ReplicaAnswer, RequestId } from '../../shared/protocol/messages.ts';
+import type { ReplicaRef } from '../../shared/protocol/assignment.ts';
+import type { DatabaseRecord, ReplicaAnswer, RequestId } from '../../shared/protocol/messages.ts';
+import type { Ask, Routing, Served, Turn } from '../../shared/routing/asks.ts';
+import { unavailable } from '../../shared/routing/failures.ts';
+import { route } from '../../shared/routing/route.ts';
+import { Edge, LOOKUP_WAIT_MS } from './edge.ts';
 import type { Happening } from './history.ts';
 import type { Envelope } from './messages.ts';
-import { type Ask, boundMs, type Outcome, route, type Routing } from './router.ts';
 import type { Surroundings } from './surroundings.ts';
-import type { Task } from './workload.ts';
+import type { Rows, Task } from './workloads/task.ts';
 
 /** How often a client sends a request again with its key, and how long it waits before. */
 const TRIES_MAX = 4;
 const AGAIN_MS = 500;
+/** A request may have to wait for so many calls, each of the longest that there is, one after the other. */
+const CALLS_MAX = 6;
+const CALL_MS_MAX = 30_000;
+
+/** A task with what only some reads have: a bound on staleness. */
+export interface AskedTask extends Task {
+  readonly stalenessMsMax: number | null;
+}
 
 /** The token that the devices of one session share. */
 export interface Session {
@@ -21,137 +33,146 @@ export interface Session {
 interface ClientParts {
   readonly name: string;
   readonly session: Session;
-  readonly leadership: Leadership;
   readonly nearest: ReplicaRef;
   readonly surroundings: Surroundings;
   /** Whether the router's answer is lost on its way to this client. */
   readonly losesAnswer: () => boolean;
+  /** Whether this request finds a router that remembers nothing. */
+  readonly meetsNewRouter: () => boolean;
 }
 
 interface Running {
   readonly op: number;
-  readonly task: Task;
+  readonly task: AskedTask;
   readonly request: RequestId | null;
-  readonly done: () => void;
+  /** Called with what an operation that ended ok gave back, or null. */
+  readonly done: (rows: Rows | null) => void;
   tries: number;
-  /** A message of it was given up, and may yet arrive and be applied. */
-  mayYetArrive: boolean;
+  /** An answer to it was lost or said nothing, or a message was given up that may yet arrive. */
+  isOpen: boolean;
 }
 
-/** One device and the router that serves it. It does one operation after another. */
+/** One device, which does one operation after another, and the router that serves it. */
 export class Client {
   readonly name: string;
   readonly #parts: ClientParts;
-  readonly #waiting = new Map<number, (reply: ReplicaAnswer | null) => void>();
-  #lastAsk = 0;
+  readonly #edge: Edge;
 
   constructor(parts: ClientParts) {
     this.name = parts.name;
     this.#parts = parts;
+    this.#edge = new Edge(parts.name, parts.surroundings);
   }
 
   receive(envelope: Envelope): void {
-    if (envelope.kind !== 'reply') return;
-    const waiting = this.#waiting.get(envelope.id);
-    this.#waiting.delete(envelope.id);
-    waiting?.(envelope.reply as ReplicaAnswer | null);
+    this.#edge.receive(envelope);
   }
 
-  run(op: number, task: Task, done: () => void): void {
+  run(op: number, task: AskedTask, done: (rows: Rows | null) => void): void {
     const { session } = this.#parts;
     const key = task.isKeyed ? `key-${op}` : null;
-    const bound = boundMs(task) * (key === null ? 1 : TRIES_MAX) + TRIES_MAX * AGAIN_MS;
+    const once = 2 * LOOKUP_WAIT_MS + task.waitMs + CALLS_MAX * CALL_MS_MAX;
     this.#record({
       event: 'invoke',
       op,
       client: this.name,
       session: session.name,
+      user: task.user,
       consistency: task.consistency,
+      staleness_ms_max: task.stalenessMsMax,
       need: session.seen,
-      bound_ms: bound,
+      bound_ms: once * (key === null ? 1 : TRIES_MAX) + TRIES_MAX * AGAIN_MS,
       does:
         task.kind === 'write'
           ? { kind: 'write', key, effects: task.effects }
           : { kind: 'read', views: task.views },
     });
     const request = key === null ? null : { id: key, fingerprint: hashOf(JSON.stringify(task.effects)) };
-    this.#try({ op, task, request, done, tries: 0, mayYetArrive: false });
+    this.#try({ op, task, request, done, tries: 0, isOpen: false });
   }
 
   #try(running: Running): void {
-    const { leadership, nearest, session } = this.#parts;
-    const { task, request } = running;
     running.tries += 1;
-    const { kind, statements, consistency, waitMs } = task;
-    const routing = route({
-      leadership,
-      nearest,
-      statements,
-      kind,
-      consistency,
-      need: session.seen,
-      request,
-      waitMs,
-    });
-    this.#advance(running, routing, null);
-  }
-
-  #advance(running: Running, routing: Routing, reply: ReplicaAnswer | null): void {
-    const { value, done } = routing.next(reply);
-    if (done === true) return this.#told(running, value);
-    this.#ask(running, value, (answer) => this.#advance(running, routing, answer));
-  }
-
-  #ask(
-    running: Running,
-    { to, call, timeoutMs }: Ask,
-    answered: (reply: ReplicaAnswer | null) => void,
-  ): void {
-    const id = (this.#lastAsk += 1);
-    const { surroundings } = this.#parts;
-    this.#waiting.set(id, (reply) => {
-      running.mayYetArrive ||= reply === null;
-      answered(reply);
-    });
-    surroundings.send({ kind: 'call', id, from: this.name, to: to.name, call, op: running.op });
-    surroundings.clock.after(timeoutMs, () => {
-      const waiting = this.#waiting.get(id);
-      this.#waiting.delete(id);
-      waiting?.(null);
+    if (this.#parts.meetsNewRouter()) this.#edge.forgetRecord();
+    this.#edge.withRecord(running.op, (record) => {
+      if (record === null)
+        return this.#told(running, { kind: 'failed', failure: unavailable(), position: null });
+      this.#advance(running, this.#routing(running, record), null);
     });
   }
 
-  #told(running: Running, outcome: Outcome): void {
+  #routing({ task, request }: Running, record: DatabaseRecord): Routing<Served> {
+    const { nearest, session, surroundings } = this.#parts;
+    return route(
+      {
+        statements: task.statements,
+        isRead: task.kind === 'read',
+        consistency: task.consistency,
+        staleness_ms_max: task.stalenessMsMax,
+        wait_ms: task.waitMs,
+        hasUser: task.user !== null,
+        request,
+        now: surroundings.clock.now,
+        nearestOf: () => nearest,
+        needOf: () => session.seen,
+      },
+      record,
+    );
+  }
+
+  #advance(running: Running, routing: Routing<Served>, turn: Turn | null): void {
+    let step: IteratorResult<readonly Ask[], Served>;
+    try {
+      step = turn === null ? routing.next() : routing.next(turn);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      return this.#told(running, { kind: 'failed', failure: error.failure, position: null });
+    }
+    if (step.done === true) return this.#told(running, step.value.answer);
+    const { op, task } = running;
+    this.#edge.ask(op, task.user, step.value, (next) => {
+      running.isOpen ||= this.#edge.hasLostWrite;
+      this.#advance(running, routing, next);
+    });
+  }
+
+  #told(running: Running, answer: ReplicaAnswer): void {
+    const isUnknown = answer.kind === 'failed' && answer.failure.code === 'outcome-unknown';
     const isLost = this.#parts.losesAnswer();
-    if (!isLost && outcome.kind !== 'unknown') return this.#end(running, outcome);
+    if (!isLost && !isUnknown) return this.#end(running, answer);
     const { task, request, tries } = running;
+    running.isOpen = true;
+    if (!isLost && 'position' in answer) this.#seen(answer.position);
     if (request !== null && tries < TRIES_MAX)
       return this.#parts.surroundings.clock.after(AGAIN_MS, () => this.#try(running));
     if (task.kind === 'write') return this.#info(running, null);
     this.#fail(running, 'lost', null);
   }
 
-  #end(running: Running, outcome: Exclude<Outcome, { kind: 'unknown' }>): void {
-    switch (outcome.kind) {
+  #end(running: Running, answer: ReplicaAnswer): void {
+    switch (answer.kind) {
       case 'done': {
-        const { op, task } = running;
-        const { body, position } = outcome;
-        const rows = task.kind === 'read' ? rowsOf(body) : null;
-        return this.#finish(running, { event: 'ok', op, position, token: this.#seen(position), rows });
+        const { op } = running;
+        const { body, position } = answer;
+        const { results, receipt } = JSON.parse(body) as AnswerBody;
+        const rows = results.map((result) => result.rows);
+        const token = this.#seen(position);
+        const { staleness_ms } = receipt;
+        return this.#finish(running, { event: 'ok', op, position, token, rows, staleness_ms });
       }
       case 'failed':
-        return this.#fail(running, outcome.failure.code, outcome.position);
+        return this.#fail(running, answer.failure.code, answer.position);
       case 'behind':
       case 'writes':
-        return this.#fail(running, outcome.kind, outcome.position);
+        return this.#fail(running, answer.kind, answer.position);
       default:
-        return this.#fail(running, outcome.kind, null);
+        return this.#fail(running, 'unavailable', null);
     }
   }
 
-  /** A no to one message of a write is no answer about another that was given up and may yet arrive. */
+  /** A no to one message of a write is no answer about another. */
   #fail(running: Running, code: string, position: Position | null): void {
-    if (running.task.kind === 'write' && running.mayYetArrive) return this.#info(running, position);
+    if (running.task.kind === 'write' && running.isOpen) return this.#info(running, position);
     this.#finish(running, { event: 'fail', op: running.op, code, position, token: this.#seen(position) });
   }
 
@@ -161,7 +182,7 @@ export class Client {
 
   #finish(running: Running, happening: Happening): void {
     this.#record(happening);
-    running.done();
+    running.done(happening.event === 'ok' ? happening.rows : null);
   }
 
   /** The session's token after an answer at `position`: every answer moves it forward, an error's too. */
@@ -176,7 +197,7 @@ export class Client {
   }
 }
 
-function rowsOf(body: string): unknown[][][] {
-  const { results } = JSON.parse(body) as { results: { rows: unknown[][] }[] };
-  return results.map(({ rows }) => rows);
+interface AnswerBody {
+  readonly results: readonly { readonly rows: readonly (readonly unknown[])[] }[];
+  readonly receipt: { readonly staleness_ms: number };
 }

@@ -11,6 +11,8 @@ export const TIME_ZERO = 1_700_000_000_000;
 export class Clock {
   #now = TIME_ZERO;
   #order = 0;
+  /** The world's time is never set. */
+  readonly disturbances = 0;
   readonly #heap: Planned[] = [];
 
   get now(): number {

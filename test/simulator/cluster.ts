@@ -9,28 +9,35 @@ import type { Faults, Surroundings } from './surroundings.ts';
 /** The replicas of one partition, by name. In the simulator a replica is named after its region. */
 export type Hosts = ReadonlyMap<string, Host>;
 
-export function leadershipOf([leader, ...followers]: readonly Region[]): Leadership {
+export function leadershipOf([leader, ...followers]: readonly Region[], epoch = EPOCH_FIRST): Leadership {
   const ref = (region: Region): ReplicaRef => ({ name: region, region });
   if (leader === undefined) throw new Error('a partition has a leader');
-  return { partition: 0, epoch: EPOCH_FIRST, leader: ref(leader), followers: followers.map(ref) };
+  return { partition: 0, epoch, leader: ref(leader), followers: followers.map(ref) };
 }
+
+export const DATABASE = 'simulated';
+export const INCARNATION = 'first';
 
 export interface ClusterParts {
   readonly leadership: Leadership;
-  readonly surroundings: Surroundings;
+  readonly surroundingsOf: (replica: string) => Surroundings;
   readonly random: Random;
   readonly faultsOf: (replica: string) => Faults;
 }
 
 /** Makes every replica of `leadership` and tells it what it is. */
-export function startCluster({ leadership, surroundings, random, faultsOf }: ClusterParts): Hosts {
+export function startCluster({ leadership, surroundingsOf, random, faultsOf }: ClusterParts): Hosts {
   const refs = [leadership.leader, ...leadership.followers];
   const hosts = refs.map((self) => {
-    const luck = random.fork();
-    const storage = new Storage({ now: () => surroundings.clock.now, random: () => luck.int64() });
+    const surroundings = surroundingsOf(self.name);
+    const storage = storageOf(surroundings, random.fork());
     const host = new Host({ self, surroundings, storage, faults: faultsOf(self.name) });
-    host.assign({ ...leadership, database: 'simulated', incarnation: 'first', self });
+    host.assign({ ...leadership, database: DATABASE, incarnation: INCARNATION, self });
     return [self.name, host] as const;
   });
   return new Map(hosts);
+}
+
+export function storageOf({ clock }: Surroundings, luck: Random): Storage {
+  return new Storage({ now: () => clock.now, random: () => luck.int64() });
 }

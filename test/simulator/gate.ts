@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts';
+import type { NodeClock } from './local-clock.ts';
 import type { Storage } from './storage.ts';
 import type { Faults } from './surroundings.ts';
 
@@ -6,7 +6,7 @@ import type { Faults } from './surroundings.ts';
 const ALARM_RETRY_MS = 2_000;
 
 interface GateParts {
-  readonly clock: Clock;
+  readonly clock: NodeClock;
   readonly storage: Storage;
   readonly faults: Faults;
   readonly onAlarm: () => void;

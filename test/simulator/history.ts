@@ -8,7 +8,7 @@ export type HistoryEvent = { readonly t: number } & Happening;
 
 export type Happening = ClientHappening | ReplicaHappening | WorldHappening;
 
-export type Consistency = 'session' | 'strong' | 'eventual';
+export type Consistency = 'session' | 'strong' | 'eventual' | 'bounded';
 
 export interface Invoke {
   readonly event: 'invoke';
@@ -16,7 +16,11 @@ export interface Invoke {
   readonly client: string;
   /** Those who share it hold one token. */
   readonly session: string;
+  /** Whose devices must see what this one writes; null: nobody is logged in. */
+  readonly user: string | null;
   readonly consistency: Consistency;
+  /** Of a bounded read; null otherwise. */
+  readonly staleness_ms_max: number | null;
   readonly need: Position | null;
   /** The operation must have ended within this many milliseconds. */
   readonly bound_ms: number;
@@ -41,8 +45,10 @@ export interface Ok {
   readonly op: number;
   readonly position: Position;
   readonly token: Position | null;
-  /** Of a read: the rows of each view. */
-  readonly rows: readonly (readonly (readonly unknown[])[])[] | null;
+  /** What each statement gave back: of a read, the rows of each view. */
+  readonly rows: readonly (readonly (readonly unknown[])[])[];
+  /** What the receipt says: the rows were the leader's no longer ago than this. */
+  readonly staleness_ms: number;
 }
 
 export interface Fail {
@@ -145,6 +151,16 @@ export type ReplicaHappening =
   | Final;
 
 export type WorldHappening =
+  /** How it begins: the epoch that the partition is in. */
+  | { readonly event: 'leadership'; readonly epoch: number }
+  /** Not all clocks are right, or are let alone. */
+  | { readonly event: 'clocks' }
+  | { readonly event: 'pause'; readonly replica: string; readonly ms: number }
+  /** The node ran older code until now. */
+  | { readonly event: 'upgrade'; readonly replica: string }
+  /** No fault any more between these: they must come to one state, whatever becomes of the others. */
+  | { readonly event: 'core-heals'; readonly replicas: readonly string[] }
+  | { readonly event: 'core-converged'; readonly at: Readonly<Record<string, Position>> }
   | { readonly event: 'faults-stop' }
   /** The end. `planned` events were left when the time to come to rest was over: an idle database has none. */
   | { readonly event: 'rest'; readonly planned: number };

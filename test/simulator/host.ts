@@ -9,7 +9,7 @@ import type { AppendReply, Batch, PullReply, PullRequest } from '../../shared/pr
 import { Gate } from './gate.ts';
 import type { Boot } from './history.ts';
 import { Inbox } from './inbox.ts';
-import type { Call, CallEnvelope, Envelope, Reply } from './messages.ts';
+import { type CallEnvelope, type Envelope, isReplicaCall, type ReplicaCall, type Reply } from './messages.ts';
 import { applied, digestIfDue, finalState, sent } from './recorder.ts';
 import { InjectedFault, type Storage } from './storage.ts';
 import type { Faults, Surroundings } from './surroundings.ts';
@@ -174,13 +174,13 @@ export class Host {
 
   #called(envelope: CallEnvelope): void {
     const call = this.#inbox.take(envelope);
-    if (!this.#isUp) return this.#inbox.abandonAll();
+    if (!this.#isUp || !isReplicaCall(envelope.call)) return this.#inbox.abandonAll();
     const core = this.#awake();
-    if (core.role === 'leader') return this.#calledLeader(call, envelope);
+    if (core.role === 'leader') return this.#calledLeader(call, envelope.call, envelope.op);
     return this.#calledFollower(call, envelope.call);
   }
 
-  #calledLeader(call: number, { call: asked, op }: CallEnvelope): void {
+  #calledLeader(call: number, asked: ReplicaCall, op: number | null): void {
     const { now } = this.#surroundings.clock;
     if (asked.kind === 'execute')
       return this.#lead({ kind: 'execute', call, now, request: asked.request }, op);
@@ -189,7 +189,7 @@ export class Host {
     this.#gate.settle();
   }
 
-  #calledFollower(call: number, asked: Call): void {
+  #calledFollower(call: number, asked: ReplicaCall): void {
     const { now } = this.#surroundings.clock;
     if (asked.kind === 'read') return this.#follow({ kind: 'read', call, now, request: asked.request }, null);
     if (asked.kind === 'append')
@@ -275,7 +275,7 @@ export class Host {
         return this.#gate.hold(() => this.#send(effect.to, effect.batch));
       case 'timer': {
         const { clock } = this.#surroundings;
-        const wake = () => this.#lead({ kind: 'timer', now: clock.now });
+        const wake = () => this.#lead({ kind: 'timer', now: Math.max(effect.at, clock.now) });
         return clock.at(effect.at, this.#inThisLife(wake));
       }
       case 'alarm':
@@ -299,7 +299,7 @@ export class Host {
       case 'timer':
         return clock.at(
           effect.at,
-          this.#inThisLife(() => this.#follow({ kind: 'timer', now: clock.now }, null)),
+          this.#inThisLife(() => this.#follow({ kind: 'timer', now: Math.max(effect.at, clock.now) }, null)),
         );
       default:
         return unreachable(effect);
@@ -338,7 +338,7 @@ export class Host {
     );
   }
 
-  #ask(to: ReplicaRef, call: Call, outgoing: Outgoing): void {
+  #ask(to: ReplicaRef, call: ReplicaCall, outgoing: Outgoing): void {
     const id = (this.#lastAsk += 1);
     this.#outgoing.set(id, outgoing);
     this.#surroundings.send({ kind: 'call', id, from: this.self.name, to: to.name, call, op: null });

@@ -4,7 +4,7 @@ import type { CallEnvelope, Reply } from './messages.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** A call that came, and when. */
-type Incoming = CallEnvelope & { readonly at: number };
+type Incoming = CallEnvelope & { readonly at: number; readonly disturbances: number };
 
 /** The calls that one replica got and whose answers have not left it. Whatever happens to it, each caller is told once. */
 export class Inbox {
@@ -25,7 +25,8 @@ export class Inbox {
   /** The number by which the core knows this call. */
   take(envelope: CallEnvelope): number {
     const call = (this.#lastCall += 1);
-    this.#incoming.set(call, { ...envelope, at: this.#surroundings.clock.now });
+    const { clock } = this.#surroundings;
+    this.#incoming.set(call, { ...envelope, at: clock.now, disturbances: clock.disturbances });
     this.#unanswered.add(call);
     return call;
   }
@@ -71,8 +72,9 @@ export class Inbox {
   #recordWait(call: number): void {
     const incoming = this.#incoming.get(call);
     if (incoming === undefined || incoming.op === null || incoming.call.kind !== 'read') return;
-    const ms = this.#surroundings.clock.now - incoming.at;
-    if (ms === 0) return;
+    const { clock } = this.#surroundings;
+    const ms = clock.now - incoming.at;
+    if (ms === 0 || clock.disturbances !== incoming.disturbances) return;
     const allowed_ms = incoming.call.request.wait_ms;
     this.#surroundings.record({ event: 'waited', replica: this.#replica, op: incoming.op, ms, allowed_ms });
   }

@@ -1,23 +1,28 @@
-import type { Clock } from './clock.ts';
+import type { Client } from './client.ts';
 import type { Envelope } from './messages.ts';
 import type { Plan } from './plan.ts';
 import type { Random } from './random.ts';
+import { Versions } from './versions.ts';
+import type { World } from './world.ts';
 
 const LATE_MS_MOST = 90_000;
 
 interface NetworkParts {
-  readonly clock: Clock;
+  readonly world: World;
+  readonly clients: ReadonlyMap<string, Client>;
   readonly random: Random;
   readonly plan: Plan;
-  readonly deliver: (envelope: Envelope) => void;
 }
 
 /** Carries messages, and loses, delays, repeats and reorders them as the seed's plan says. */
 export class Network {
+  readonly versions = new Versions();
   readonly #parts: NetworkParts;
   #isFaulty = false;
   /** Until when each link, from one node to another, carries nothing. */
   readonly #clogged = new Map<string, number>();
+  /** Until when each of these nodes reaches nobody and is reached by nobody. */
+  readonly #isolated = new Map<string, number>();
 
   constructor(parts: NetworkParts) {
     this.#parts = parts;
@@ -31,17 +36,22 @@ export class Network {
   stopFaults(): void {
     this.#isFaulty = false;
     this.#clogged.clear();
+    this.#isolated.clear();
   }
 
   clog(from: string, to: string, ms: number): void {
-    this.#clogged.set(`${from} ${to}`, this.#parts.clock.now + ms);
+    this.#clogged.set(`${from} ${to}`, this.#now + ms);
+  }
+
+  isolate(nodes: readonly string[], ms: number): void {
+    for (const node of nodes) this.#isolated.set(node, this.#now + ms);
   }
 
   send(envelope: Envelope): void {
     const { random, plan } = this.#parts;
     const { rates } = plan;
-    if (!this.#isFaulty) return this.#carry(envelope, 1);
     if (this.#isClogged(envelope)) return;
+    if (!this.#isFaulty) return this.#carry(envelope, 1);
     if (random.chance(rates.drop)) {
       if (random.chance(rates.breakInstead)) this.#break(envelope);
       return;
@@ -50,9 +60,13 @@ export class Network {
     if (mayRepeat(envelope) && random.chance(rates.duplicate)) this.#carry(envelope, this.#delay());
   }
 
+  get #now(): number {
+    return this.#parts.world.clock.now;
+  }
+
   #isClogged({ from, to }: Envelope): boolean {
-    const until = this.#clogged.get(`${from} ${to}`);
-    return until !== undefined && until > this.#parts.clock.now;
+    const until = [this.#clogged.get(`${from} ${to}`), this.#isolated.get(from), this.#isolated.get(to)];
+    return until.some((time) => time !== undefined && time > this.#now);
   }
 
   #delay(): number {
@@ -61,7 +75,19 @@ export class Network {
   }
 
   #carry(envelope: Envelope, ms: number): void {
-    this.#parts.clock.after(ms, () => this.#parts.deliver(envelope));
+    this.#parts.world.clock.after(ms, () => this.#deliver(envelope));
+  }
+
+  /** To a node that is paused it comes when it wakes. */
+  #deliver(envelope: Envelope): void {
+    const { world, clients } = this.#parts;
+    const { to } = envelope;
+    const node = world.hosts.get(to) ?? world.objects.get(to) ?? clients.get(to);
+    if (node === undefined) return;
+    const translated = this.versions.translate(envelope);
+    if ('deliver' in translated) return world.clockOf(to).whenAwake(() => node.receive(translated.deliver));
+    const { id, from } = envelope;
+    this.send({ kind: 'reply', id, from: to, to: from, reply: translated.refuse });
   }
 
   /** The caller learns that its connection broke; the one that was called may have done its work or not. */

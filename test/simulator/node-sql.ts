@@ -16,6 +16,8 @@ export interface NodeSqlOptions {
   readonly path?: string;
   /** Milliseconds since 1970 for `unixepoch()` and `unixepoch('subsec')`; without it, the machine's clock. */
   readonly now?: () => number;
+  /** Whether a statement's rows are all read when it runs: several times as fast, and no query without end ends. */
+  readonly reads?: 'as asked for' | 'at once';
 }
 
 /** What a Durable Object's SQLite is limited to. */
@@ -39,7 +41,11 @@ interface Prepared {
   readonly statement: StatementSync;
   /** The names of the placeholders in the order of their values; null for a plain `?`. */
   readonly names: readonly (string | null)[];
+  readonly isPlain: boolean;
+  readonly mayWrite: boolean;
 }
+
+const READING = /^\s*(?:SELECT|VALUES|EXPLAIN)\b/i;
 
 /**
  * The `Sql` port over node:sqlite, with a Durable Object's limits and conversions. One statement runs at a
@@ -50,6 +56,9 @@ export class NodeSql implements Sql {
   readonly database: DatabaseSync;
   readonly #prepared = new Lru<string, Prepared>(STATEMENTS_MAX);
   readonly #totalChanges: StatementSync;
+  readonly #readsAtOnce: boolean;
+  /** As it was after the last statement that could write. */
+  #changes = 0;
   #open: NodeCursor | null = null;
   #depth = 0;
 
@@ -63,25 +72,34 @@ export class NodeSql implements Sql {
     if (options.now !== undefined) replaceClock(this.database, options.now);
     this.#totalChanges = this.database.prepare('SELECT total_changes()');
     this.#totalChanges.setReturnArrays(true);
+    this.#readsAtOnce = options.reads === 'at once';
   }
 
   exec(text: string, ...bindings: readonly SqlValue[]): SqlCursor {
     this.#closeCursor();
-    const { statement, names } = translating(() => this.#prepare(text));
-    if (names.length !== bindings.length) {
+    const prepared = this.#prepared.get(text) ?? translating(() => this.#prepare(text));
+    if (prepared.names.length !== bindings.length) {
       throw new SqlError(
-        `the statement has ${names.length} placeholders, not ${bindings.length}`,
+        `the statement has ${prepared.names.length} placeholders, not ${bindings.length}`,
         'other',
         null,
       );
     }
     const cursor = new NodeCursor({
-      statement,
-      values: inNodesForm(names, bindings),
-      totalChanges: () => Number(oneValue(this.#totalChanges)),
+      statement: prepared.statement,
+      values: prepared.isPlain ? bindings : inNodesForm(prepared.names, bindings),
+      readsAtOnce: this.#readsAtOnce,
+      written: prepared.mayWrite ? () => this.#written() : nothingWritten,
     });
     this.#open = cursor;
     return cursor;
+  }
+
+  /** The rows that were written since this was asked last. */
+  #written(): number {
+    const before = this.#changes;
+    this.#changes = Number(oneValue(this.#totalChanges));
+    return this.#changes - before;
   }
 
   transaction<T>(work: () => T): T {
@@ -124,15 +142,15 @@ export class NodeSql implements Sql {
   }
 
   #prepare(text: string): Prepared {
-    const known = this.#prepared.get(text);
-    if (known !== undefined) return known;
     const statement = this.database.prepare(text);
     // node:sqlite leaves out what follows the first statement; a Durable Object would run it.
     const rest = text.slice(statement.sourceSQL.length);
     if (tokenize(rest).length > 0) throw new SqlError('one statement at a time', 'other', null);
     statement.setReturnArrays(true);
     statement.setReadBigInts(true);
-    const prepared = { statement, names: placeholderNames(text) };
+    const names = placeholderNames(text);
+    const isPlain = names.every((name) => name === null);
+    const prepared = { statement, names, isPlain, mayWrite: !READING.test(text) };
     this.#prepared.set(text, prepared);
     return prepared;
   }
@@ -141,31 +159,39 @@ export class NodeSql implements Sql {
 interface NodeCursorParts {
   readonly statement: StatementSync;
   readonly values: readonly SQLInputValue[];
-  readonly totalChanges: () => number;
+  readonly readsAtOnce: boolean;
+  /** Rows written since this was called last. */
+  readonly written: () => number;
 }
+
+function nothingWritten(): number {
+  return 0;
+}
+
+type NodeRows = Iterator<SQLOutputValue[]>;
 
 class NodeCursor implements SqlCursor {
   readonly #statement: StatementSync;
-  readonly #rows: Iterator<SQLOutputValue[]>;
-  readonly #totalChanges: () => number;
-  readonly #changesBefore: number;
+  readonly #rows: NodeRows;
+  readonly #written: () => number;
   #ahead: IteratorResult<SQLOutputValue[]>;
   #rowsRead = 0;
   #rowsWritten: number;
   #closed = false;
 
-  constructor({ statement, values, totalChanges }: NodeCursorParts) {
-    this.#totalChanges = totalChanges;
-    this.#changesBefore = totalChanges();
-    const { rows, ahead } = translating(() => {
-      const iterator = started(statement, values);
-      // A statement runs when it is sent, not when its rows are read, as on the platform.
-      return { rows: iterator, ahead: iterator.next() };
-    });
-    this.#rows = rows;
-    this.#ahead = ahead;
+  constructor({ statement, values, readsAtOnce, written }: NodeCursorParts) {
     this.#statement = statement;
-    this.#rowsWritten = totalChanges() - this.#changesBefore;
+    this.#written = written;
+    try {
+      this.#rows = readsAtOnce
+        ? (statement.all(...values) as unknown as SQLOutputValue[][]).values()
+        : started(statement, values);
+      // A statement runs when it is sent, not when its rows are read, as on the platform.
+      this.#ahead = this.#rows.next();
+    } catch (error) {
+      throw toSqlError(error);
+    }
+    this.#rowsWritten = written();
   }
 
   get columns(): readonly string[] {
@@ -185,11 +211,19 @@ class NodeCursor implements SqlCursor {
       if (this.#closed)
         throw new Error('this cursor was closed: another statement ran before its rows were read');
       const row = this.#ahead.value.map(fromNodesForm);
-      this.#ahead = translating(() => this.#rows.next());
+      this.#readAhead();
       this.#rowsRead += 1;
       yield row;
     }
-    if (!this.#closed) this.#rowsWritten = this.#totalChanges() - this.#changesBefore;
+    if (!this.#closed) this.#rowsWritten += this.#written();
+  }
+
+  #readAhead(): void {
+    try {
+      this.#ahead = this.#rows.next();
+    } catch (error) {
+      throw toSqlError(error);
+    }
   }
 
   toArray(): SqlRow[] {
@@ -203,8 +237,8 @@ class NodeCursor implements SqlCursor {
 }
 
 /** A statement that failed reports its failure once more when it is next reset. The second reset is the new run's. */
-function started(statement: StatementSync, values: readonly SQLInputValue[]): Iterator<SQLOutputValue[]> {
-  const start = () => statement.iterate(...values) as unknown as Iterator<SQLOutputValue[]>;
+function started(statement: StatementSync, values: readonly SQLInputValue[]): NodeRows {
+  const start = () => statement.iterate(...values) as unknown as NodeRows;
   try {
     return start();
   } catch {
@@ -214,7 +248,6 @@ function started(statement: StatementSync, values: readonly SQLInputValue[]): It
 
 /** node:sqlite binds named and numbered placeholders from an object and plain ones by place. */
 function inNodesForm(names: readonly (string | null)[], bindings: readonly SqlValue[]): SQLInputValue[] {
-  if (names.every((name) => name === null)) return [...bindings];
   const named = Object.fromEntries(
     names.flatMap((name, i) => (name === null ? [] : [[name, bindings[i] as SqlValue]])),
   );

@@ -1,26 +1,42 @@
 import { REGIONS, type Region } from '../../shared/regions.ts';
+import type { Skew } from './local-clock.ts';
 import { Random } from './random.ts';
+import { drawShares, type Share } from './workloads/all.ts';
 
 /** What one seed's world is like. Rates are chances for each message or step; times are in milliseconds. */
 export interface Plan {
   readonly seed: number;
   readonly regions: readonly Region[];
+  /** The epoch that the partition is in. In a later one than the first, the leader of the one before still writes to followers. */
+  readonly epoch: number;
   readonly clients: number;
   readonly sessions: number;
   readonly operations: number;
   readonly thinkMs: number;
   readonly delayMs: { readonly least: number; readonly most: number };
   readonly rates: Rates;
+  readonly workloads: readonly Share[];
   /** On average one such event in so many milliseconds; null: none. */
-  readonly every: {
-    readonly crashMs: number | null;
-    readonly evictMs: number | null;
-    readonly clogMs: number | null;
-  };
+  readonly every: Readonly<Record<Occasion, number | null>>;
   readonly downMs: number;
   readonly clogMs: number;
+  readonly pauseMs: number;
   readonly flushMs: number;
+  /** How wrong clocks may be; null: they are right. */
+  readonly skew: { readonly offsetMs: number; readonly rate: number; readonly jumpMs: number } | null;
+  /** The share of nodes that run older code at first, and for how long at most; null: none does. */
+  readonly older: { readonly share: number; readonly ms: number } | null;
 }
+
+export type Occasion =
+  | 'crashMs'
+  | 'evictMs'
+  | 'replaceMs'
+  | 'clogMs'
+  | 'partitionMs'
+  | 'pauseMs'
+  | 'ghostMs'
+  | 'clockMs';
 
 export interface Rates {
   /** A message is lost without a word; of those, some break the connection so that the caller knows. */
@@ -31,13 +47,18 @@ export interface Rates {
   readonly duplicate: number;
   /** The router's answer does not reach its client. */
   readonly lostAnswer: number;
+  /** A request finds a router that has just started. */
+  readonly newRouter: number;
   readonly slowDisk: number;
   readonly failedStep: number;
   readonly crashBetweenEffects: number;
   readonly alarmTwice: number;
   readonly keyed: number;
   readonly reads: number;
-  readonly schema: number;
+  /** Of the reads that are of a session, those that ask for a bound instead. */
+  readonly bounded: number;
+  /** Of the operations by somebody who has logged in. */
+  readonly users: number;
 }
 
 /** Each seed draws its own world: most kinds of fault are missing from any one of them, so that none hides another. */
@@ -46,14 +67,16 @@ export function drawPlan(seed: number): Plan {
   const sometimes = (share: number, most: number) => (random.chance(share) ? random.fraction() * most : 0);
   const every = (share: number, least: number, most: number) =>
     random.chance(share) ? random.between(least, most) : null;
-  const clients = random.between(2, 5);
+  const clients = random.between(2, 8);
   const thinkMs = random.pick([5, 30, 200]);
+  const followers = random.pick([0, 1, 1, 1, 2, 2, 2, 3]);
   return {
     seed,
-    regions: REGIONS.slice(0, 1 + random.pick([0, 1, 1, 1, 2, 2, 2, 3])),
+    regions: REGIONS.slice(0, 1 + followers),
+    epoch: random.pick([1, 1, 2, 3]),
     clients,
     sessions: random.between(1, clients),
-    operations: random.between(100, 160),
+    operations: random.between(500, 600),
     thinkMs,
     delayMs: random.pick([
       { least: 0, most: 2 },
@@ -66,21 +89,49 @@ export function drawPlan(seed: number): Plan {
       late: sometimes(0.3, 0.03),
       duplicate: sometimes(0.5, 0.2),
       lostAnswer: sometimes(0.4, 0.1),
+      newRouter: sometimes(0.5, 0.1),
       slowDisk: sometimes(0.6, 1),
-      failedStep: sometimes(0.5, 0.08),
-      crashBetweenEffects: sometimes(0.4, 0.03),
+      failedStep: sometimes(0.5, 0.02),
+      crashBetweenEffects: sometimes(0.4, 0.01),
       alarmTwice: sometimes(0.5, 0.5),
       keyed: random.fraction(),
-      reads: 0.3 + 0.4 * random.fraction(),
-      schema: sometimes(0.6, 0.2),
+      reads: 0.3 + 0.5 * random.fraction(),
+      bounded: sometimes(0.3, 0.5),
+      users: sometimes(0.5, 1),
     },
+    workloads: drawShares(random.fork()),
     every: {
-      crashMs: every(0.5, 20 * thinkMs, 300 * thinkMs),
-      evictMs: every(0.5, 20 * thinkMs, 300 * thinkMs),
-      clogMs: every(0.4, 50 * thinkMs, 300 * thinkMs),
+      crashMs: every(0.5, 100 * thinkMs, 2_000 * thinkMs),
+      evictMs: every(0.5, 100 * thinkMs, 2_000 * thinkMs),
+      replaceMs: every(0.5, 10 * thinkMs, 200 * thinkMs),
+      clogMs: every(0.3, 100 * thinkMs, 1_000 * thinkMs),
+      partitionMs: every(0.2, 200 * thinkMs, 2_000 * thinkMs),
+      pauseMs: every(0.3, 100 * thinkMs, 2_000 * thinkMs),
+      ghostMs: every(0.5, 50 * thinkMs, 500 * thinkMs),
+      clockMs: every(0.5, 50 * thinkMs, 1_000 * thinkMs),
     },
     downMs: random.pick([1, 100, 5_000]),
     clogMs: random.pick([100, 2_000, 20_000]),
+    pauseMs: random.pick([20, 500, 20_000]),
     flushMs: random.pick([1, 10, 100]),
+    skew: random.chance(0.4) ? drawSkew(random) : null,
+    older: random.chance(0.2) ? { share: 0.3 + 0.4 * random.fraction(), ms: 200 * thinkMs } : null,
+  };
+}
+
+function drawSkew(random: Random): Plan['skew'] {
+  return {
+    offsetMs: random.pick([50, 5_000, 300_000]),
+    rate: random.pick([0, 0.0001, 0.01]),
+    jumpMs: random.pick([0, 100, 10_000]),
+  };
+}
+
+/** One node's clock in that world. */
+export function skewOf({ skew }: Plan, random: Random): Skew {
+  if (skew === null) return { offsetMs: 0, rate: 1 };
+  return {
+    offsetMs: random.between(-skew.offsetMs, skew.offsetMs),
+    rate: 1 + (2 * random.fraction() - 1) * skew.rate,
   };
 }

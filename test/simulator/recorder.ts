@@ -1,6 +1,7 @@
-import { decodeEntry, hashOf, splitEntries } from '../../shared/log/entry.ts';
+import { decodeEntry, type Entry, type Hash, hashOf, splitEntries } from '../../shared/log/entry.ts';
 import { Log } from '../../shared/log/log.ts';
 import { LSN_ZERO } from '../../shared/lsn.ts';
+import { Lru } from '../../shared/lru.ts';
 import { all, first, type Sql } from '../../shared/ports.ts';
 import type { Position } from '../../shared/position.ts';
 import type { Batch } from '../../shared/protocol/messages.ts';
@@ -8,7 +9,22 @@ import { digest } from '../../shared/tables/digest.ts';
 import type { Apply, DigestTaken, Final, Send } from './history.ts';
 
 /** Digests read every row, so they are taken at some positions only: the same ones on every replica. */
-const DIGEST_EVERY = 16;
+const DIGEST_EVERY = 64;
+
+interface ReadEntry {
+  readonly entry: Entry;
+  readonly hash: Hash;
+}
+
+const READ_MAX = 1_000;
+/** Every entry is sent once to each follower and applied there. */
+const known = new Lru<string, ReadEntry>(READ_MAX);
+
+function readEntry(text: string): ReadEntry {
+  const found = known.get(text) ?? { entry: decodeEntry(text), hash: hashOf(text) };
+  known.set(text, found);
+  return found;
+}
 
 /** What a follower applied of a batch: the entries after `before` and up to `after`. */
 export function applied(
@@ -16,17 +32,14 @@ export function applied(
   batch: Batch,
   range: { readonly before: Position; readonly after: Position },
 ): Apply[] {
-  const entries = (batch.text === null ? [] : splitEntries(batch.text)).map((text) => ({
-    text,
-    entry: decodeEntry(text),
-  }));
+  const entries = (batch.text === null ? [] : splitEntries(batch.text)).map(readEntry);
   return entries
     .filter(({ entry }) => entry.position.lsn > range.before.lsn && entry.position.lsn <= range.after.lsn)
-    .map(({ text, entry }) => ({
+    .map(({ entry, hash }) => ({
       event: 'apply',
       replica,
       position: entry.position,
-      hash: hashOf(text),
+      hash,
       previous: entry.previous,
     }));
 }
@@ -34,9 +47,8 @@ export function applied(
 export function sent(replica: string, to: string, { text }: Batch): Send | null {
   if (text === null) return null;
   const texts = splitEntries(text);
-  const last = texts.at(-1) ?? '';
-  const { position } = decodeEntry(last);
-  return { event: 'send', replica, to, last: position, hash: hashOf(last), entries: texts.length };
+  const { entry, hash } = readEntry(texts.at(-1) ?? '');
+  return { event: 'send', replica, to, last: entry.position, hash, entries: texts.length };
 }
 
 export function digestIfDue(replica: string, position: Position, sql: Sql): DigestTaken | null {

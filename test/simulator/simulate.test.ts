@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { present } from '../../shared/assert.ts';
 import { check } from './checker/check.ts';
 import { toJsonLines } from './history.ts';
-import { drawPlan } from './plan.ts';
+import { drawPlan, type Occasion } from './plan.ts';
 import { simulate } from './simulation.ts';
 
 const { SEED } = process.env;
@@ -39,12 +40,16 @@ describe('the fixed seeds', () => {
       'failedStep',
       'crashBetweenEffects',
       'alarmTwice',
+      'newRouter',
+      'bounded',
+      'users',
     ] as const;
     for (const rate of rates)
       expect(plans.filter((plan) => plan.rates[rate] > 0).length, rate).toBeGreaterThan(5);
-    for (const event of ['crashMs', 'evictMs', 'clogMs'] as const) {
-      expect(plans.filter((plan) => plan.every[event] !== null).length, event).toBeGreaterThan(5);
-    }
+    for (const occasion of Object.keys(present(plans[0], 'a plan').every) as Occasion[])
+      expect(plans.filter((plan) => plan.every[occasion] !== null).length, occasion).toBeGreaterThan(5);
+    expect(plans.filter((plan) => plan.skew !== null).length).toBeGreaterThan(5);
+    expect(plans.filter((plan) => plan.older !== null).length).toBeGreaterThan(5);
   });
 
   it('have seeds without followers, and with several', () => {

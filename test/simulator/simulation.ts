@@ -1,27 +1,45 @@
 import { assert, present } from '../../shared/assert.ts';
-import type { Leadership } from '../../shared/protocol/assignment.ts';
-import { Client, type Session } from './client.ts';
-import { Clock } from './clock.ts';
-import { type Hosts, leadershipOf, startCluster } from './cluster.ts';
-import type { Happening, HistoryEvent } from './history.ts';
-import type { Envelope } from './messages.ts';
+import { type AskedTask, Client, type Session } from './client.ts';
+import { Disasters } from './disasters.ts';
+import type { HistoryEvent } from './history.ts';
 import { Network } from './network.ts';
-import { drawPlan, type Plan } from './plan.ts';
+import { drawPlan, type Plan, skewOf } from './plan.ts';
 import { Random } from './random.ts';
-import type { Faults, Surroundings } from './surroundings.ts';
-import { drawTask, readAll, SETUP, type Task } from './workload.ts';
+import { type Work, workOf } from './workload.ts';
+import type { Follow, Rows, Task } from './workloads/task.ts';
+import { World } from './world.ts';
 
 /** When faults stop, everything must have come to rest within this time. */
 const REST_MS_MAX = 10 * 60_000;
-/** A step uses SQL a few times at least and some dozens of times at most. */
-const FAILED_STEP_USES_MAX = 40;
+/** When they stop for some only, those must have come to one state within this: what was in flight may take as long again. */
+const CONVERGE_MS_MAX = 5 * 60_000;
+const STALENESS_MS = [0, 100, 5_000, 60_000];
 
-/**
- * One seed's world, from its plan to its history. Nothing in it comes from anywhere but the seed.
- * `history` is filled as things happen, so that a run that throws leaves what led to it.
- */
-export function simulate(seed: number, history: HistoryEvent[] = []): HistoryEvent[] {
-  const simulation = new Simulation(drawPlan(seed), history);
+export interface Simulated {
+  /** What is to be simulated; drawn from a seed where nobody says otherwise. */
+  readonly plan: Plan;
+  /** Filled as things happen, so that a run that throws leaves what led to it. */
+  readonly history?: HistoryEvent[];
+  /** What clients do in place of what the plan says. */
+  readonly work?: Work;
+}
+
+/** One seed's world, from its plan to its history. Nothing in it comes from anywhere but the seed. */
+export function simulate(
+  seed: number,
+  history: HistoryEvent[] = [],
+  work: Work | null = null,
+): HistoryEvent[] {
+  const plan = drawPlan(seed);
+  return simulatePlan({ plan, history, work: work ?? workOf(plan.workloads) });
+}
+
+export function simulatePlan({
+  plan,
+  history = [],
+  work = workOf(plan.workloads),
+}: Simulated): HistoryEvent[] {
+  const simulation = new Simulation(plan, history, work);
   try {
     simulation.run();
     return history;
@@ -33,152 +51,140 @@ export function simulate(seed: number, history: HistoryEvent[] = []): HistoryEve
 class Simulation {
   readonly #plan: Plan;
   readonly #random: Random;
-  readonly #clock = new Clock();
-  readonly #history: HistoryEvent[];
+  readonly #world: World;
   readonly #network: Network;
-  readonly #hosts: Hosts;
+  readonly #disasters: Disasters;
   readonly #clients: ReadonlyMap<string, Client>;
-  #isSafetyPhase = false;
+  readonly #work: Work;
   #ops = 0;
   #running = 0;
 
-  constructor(plan: Plan, history: HistoryEvent[]) {
+  constructor(plan: Plan, history: HistoryEvent[], work: Work) {
     this.#plan = plan;
-    this.#history = history;
+    this.#work = work;
     this.#random = new Random(plan.seed).fork();
-    const clock = this.#clock;
-    const deliver = (envelope: Envelope) => this.#deliver(envelope);
-    this.#network = new Network({ clock, random: this.#random.fork(), plan, deliver });
-    const surroundings: Surroundings = {
-      clock,
+    this.#disasters = new Disasters(plan, this.#random.fork());
+    const skews = this.#random.fork();
+    this.#world = new World({
+      ...plan,
+      history,
+      random: this.#random.fork(),
+      skewOf: () => skewOf(plan, skews),
+      faultsOf: (node) => this.#disasters.faultsOf(node),
       send: (envelope) => this.#network.send(envelope),
-      record: (happening) => this.#record(happening),
-    };
-    const leadership = leadershipOf(plan.regions);
-    const faultsOf = (replica: string) => this.#faults(replica, this.#random.fork());
-    this.#hosts = startCluster({ leadership, surroundings, random: this.#random.fork(), faultsOf });
-    this.#clients = this.#makeClients(leadership, surroundings);
+    });
+    this.#clients = this.#makeClients();
+    this.#network = new Network({
+      world: this.#world,
+      clients: this.#clients,
+      random: this.#random.fork(),
+      plan,
+    });
+    this.#disasters.strike(this.#world, this.#network, [...this.#clients.keys()]);
   }
 
   run(): void {
-    const first = present([...this.#clients.values()][0], 'a client');
-    this.#runTask(first, { ...readAll(0), kind: 'write', statements: SETUP, views: [] }, () => {});
+    this.#world.note({ event: 'leadership', epoch: this.#plan.epoch });
+    if (this.#plan.skew !== null) this.#world.note({ event: 'clocks' });
+    this.#runTask(present([...this.#clients.values()][0], 'a client'), this.#work.setup(), () => {});
     this.#stepWhile(() => this.#running > 0);
     this.#safetyPhase();
+    this.#coreHeals();
     this.#livenessPhase();
   }
 
   close(): void {
-    for (const host of this.#hosts.values()) host.close();
+    this.#world.close();
   }
 
   /** Clients work while the world does its worst. */
   #safetyPhase(): void {
-    const { crashMs, evictMs, clogMs } = this.#plan.every;
-    this.#isSafetyPhase = true;
-    this.#network.startFaults();
+    this.#disasters.start();
     for (const client of this.#clients.values()) this.#keepWorking(client);
-    this.#again(crashMs, () => this.#crashSome());
-    this.#again(evictMs, () => this.#random.pick([...this.#hosts.values()]).evict());
-    this.#again(clogMs, () => this.#clogSome());
     this.#stepWhile(() => this.#running > 0 || this.#ops < this.#plan.operations);
-    // A last crash with nobody left to write: only what is on disk can still bring the followers up to date.
-    if (crashMs !== null) for (const host of this.#hosts.values()) if (this.#random.chance(0.5)) host.crash();
+    this.#disasters.end();
+    this.#world.clock.runUntil(this.#disasters.pausedUntil);
   }
 
-  /** Faults stop: every client must get its answer, and every replica must come to rest at one position. */
+  /** Faults stop for the leader and some followers. They must come to one state, and clients must be answered. */
+  #coreHeals(): void {
+    const core = this.#disasters.healSome();
+    for (const client of this.#clients.values()) this.#runTask(client, this.#work.readAll(1_000), () => {});
+    this.#stepUntil(this.#world.clock.now + CONVERGE_MS_MAX);
+    const at = Object.fromEntries(
+      core.map((name) => [name, present(this.#world.hosts.get(name), name).position]),
+    );
+    this.#world.note({ event: 'core-converged', at });
+  }
+
+  /** All faults stop: every client must get its answer, and every replica must come to rest at one position. */
   #livenessPhase(): void {
-    this.#isSafetyPhase = false;
-    this.#network.stopFaults();
-    this.#record({ event: 'faults-stop' });
-    for (const host of this.#hosts.values()) host.restart();
-    for (const client of this.#clients.values()) this.#runTask(client, readAll(1_000), () => {});
-    const end = this.#clock.now + REST_MS_MAX;
-    while (this.#clock.next !== null && this.#clock.next <= end) this.#clock.step();
-    this.#record({ event: 'rest', planned: this.#clock.planned });
-    for (const host of this.#hosts.values()) host.finish();
+    this.#disasters.healAll();
+    for (const client of this.#clients.values()) this.#runTask(client, this.#work.readAll(1_000), () => {});
+    const { clock, hosts, objects } = this.#world;
+    this.#stepUntil(clock.now + REST_MS_MAX);
+    this.#world.note({ event: 'rest', planned: clock.planned });
+    for (const node of [...hosts.values(), ...objects.values()]) node.finish();
   }
 
   #stepWhile(isGoingOn: () => boolean): void {
-    while (isGoingOn()) assert(this.#clock.step(), 'what goes on has something planned');
+    while (isGoingOn()) assert(this.#world.clock.step(), 'what goes on has something planned');
   }
 
-  #makeClients(leadership: Leadership, surroundings: Surroundings): Map<string, Client> {
+  #stepUntil(end: number): void {
+    const { clock } = this.#world;
+    while (clock.next !== null && clock.next <= end) clock.step();
+  }
+
+  #makeClients(): Map<string, Client> {
     const { clients, sessions, rates } = this.#plan;
     const tokens = Array.from({ length: sessions }, (_, i): Session => ({
       name: `session-${i}`,
       seen: null,
     }));
-    const replicas = [leadership.leader, ...leadership.followers, ...leadership.followers];
+    const { followers } = this.#world.leadership;
     const random = this.#random.fork();
-    const losesAnswer = () => this.#isSafetyPhase && random.chance(rates.lostAnswer);
+    const isHit = (rate: number) => this.#disasters.isOn && random.chance(rate);
     const made = Array.from({ length: clients }, (_, i) => {
-      const session = present(tokens[i % sessions], 'a session');
-      const nearest = random.pick(replicas);
-      return new Client({ name: `client-${i}`, session, leadership, nearest, surroundings, losesAnswer });
+      const name = `client-${i}`;
+      return new Client({
+        name,
+        session: present(tokens[i % sessions], 'a session'),
+        nearest: random.pick([...this.#world.replicas, ...followers]),
+        surroundings: this.#world.surroundingsOf(name),
+        losesAnswer: () => isHit(rates.lostAnswer),
+        meetsNewRouter: () => isHit(rates.newRouter),
+      });
     });
     return new Map(made.map((client) => [client.name, client]));
   }
 
-  #keepWorking(client: Client): void {
+  /** `follow` is what its last operation leads to, and `rows` what that operation gave back. */
+  #keepWorking(client: Client, follow: Follow | null = null, rows: Rows = []): void {
     if (this.#ops >= this.#plan.operations) return;
-    const task = drawTask(this.#random, this.#plan.rates, this.#ops + 1);
-    this.#runTask(client, task, () => {
-      this.#clock.after(this.#random.interval(this.#plan.thinkMs), () => this.#keepWorking(client));
+    const op = this.#ops + 1;
+    const task = follow?.(rows, op) ?? this.#work.draw(this.#random, this.#plan.rates, op);
+    this.#runTask(client, task, (given) => {
+      const next = given === null ? null : task.follow;
+      this.#world.clock.after(this.#random.interval(this.#plan.thinkMs), () =>
+        this.#keepWorking(client, next, given ?? []),
+      );
     });
   }
 
-  #runTask(client: Client, task: Task, done: () => void): void {
+  #runTask(client: Client, task: Task, done: (rows: Rows | null) => void): void {
     this.#ops += 1;
     this.#running += 1;
-    client.run(this.#ops, task, () => {
+    client.run(this.#ops, this.#bounded(task), (rows) => {
       this.#running -= 1;
-      done();
+      done(rows);
     });
   }
 
-  #deliver(envelope: Envelope): void {
-    this.#hosts.get(envelope.to)?.receive(envelope);
-    this.#clients.get(envelope.to)?.receive(envelope);
-  }
-
-  #again(everyMs: number | null, run: () => void): void {
-    if (everyMs === null) return;
-    this.#clock.after(this.#random.interval(everyMs), () => {
-      if (!this.#isSafetyPhase) return;
-      run();
-      this.#again(everyMs, run);
-    });
-  }
-
-  #crashSome(): void {
-    const host = this.#random.pick([...this.#hosts.values()]);
-    host.crash();
-    this.#clock.after(this.#random.between(1, this.#plan.downMs), () => host.restart());
-  }
-
-  #clogSome(): void {
-    const nodes = [...this.#hosts.keys()];
-    const from = this.#random.pick([...nodes, ...this.#clients.keys()]);
-    this.#network.clog(from, this.#random.pick(nodes), this.#random.between(1, this.#plan.clogMs));
-  }
-
-  #faults(replica: string, random: Random): Faults {
-    const { rates, flushMs, downMs } = this.#plan;
-    const isHit = (rate: number) => this.#isSafetyPhase && rate > 0 && random.chance(rate);
-    return {
-      flushMs: () => (isHit(rates.slowDisk) ? random.between(1, flushMs) : 0),
-      failStepAfter: () => (isHit(rates.failedStep) ? random.below(FAILED_STEP_USES_MAX) : null),
-      crashAfter: (effects) => {
-        if (!isHit(rates.crashBetweenEffects)) return null;
-        this.#clock.after(random.between(1, downMs), () => this.#hosts.get(replica)?.restart());
-        return random.below(effects);
-      },
-      alarmTwice: () => isHit(rates.alarmTwice),
-    };
-  }
-
-  #record(happening: Happening): void {
-    this.#history.push({ t: this.#clock.now, ...happening });
+  #bounded(task: Task): AskedTask {
+    const isBounded =
+      task.kind === 'read' && task.consistency === 'session' && this.#random.chance(this.#plan.rates.bounded);
+    if (!isBounded || !this.#disasters.isOn) return { ...task, stalenessMsMax: null };
+    return { ...task, consistency: 'bounded', stalenessMsMax: this.#random.pick(STALENESS_MS) };
   }
 }

@@ -1,4 +1,5 @@
-import { run, type Sql, type SqlCursor, type SqlValue } from '../../shared/ports.ts';
+import type { StatementSync } from 'node:sqlite';
+import type { Sql, SqlCursor, SqlValue } from '../../shared/ports.ts';
 import { NodeSql } from './node-sql.ts';
 
 /** What a step fails with when the world wants it to. Not SQLite's, so no core may take it for a user's mistake. */
@@ -19,13 +20,14 @@ export interface StorageOptions {
  */
 export class Storage implements Sql {
   readonly #node: NodeSql;
+  readonly #controls = new Map<string, StatementSync>();
   #isOpen = false;
   #depth = 0;
   /** Uses of SQL until the armed fault; null where none is armed. */
   #usesLeft: number | null = null;
 
   constructor({ now, random }: StorageOptions) {
-    this.#node = new NodeSql({ now });
+    this.#node = new NodeSql({ now, reads: 'at once' });
     this.#node.database.function('random', random);
     this.#node.database.function('randomblob', (bytes) =>
       Uint8Array.from({ length: Math.max(1, Number(bytes)) }, () => Number(random() & 0xffn)),
@@ -39,37 +41,43 @@ export class Storage implements Sql {
 
   transaction<T>(work: () => T): T {
     const savepoint = `tidemark_${this.#depth}`;
-    run(this.#node, `SAVEPOINT ${savepoint}`);
+    this.#control(`SAVEPOINT ${savepoint}`);
     this.#depth += 1;
     try {
       const result = work();
-      run(this.#node, `RELEASE ${savepoint}`);
+      this.#control(`RELEASE ${savepoint}`);
       return result;
     } catch (error) {
-      run(this.#node, `ROLLBACK TO ${savepoint}`);
-      run(this.#node, `RELEASE ${savepoint}`);
+      this.#control(`ROLLBACK TO ${savepoint}`);
+      this.#control(`RELEASE ${savepoint}`);
       throw error;
     } finally {
       this.#depth -= 1;
     }
   }
 
+  #control(text: string): void {
+    let statement = this.#controls.get(text);
+    if (statement === undefined) this.#controls.set(text, (statement = this.#node.database.prepare(text)));
+    statement.run();
+  }
+
   /** Everything written from here on is durable only after `commit`. */
   open(): void {
     if (this.#isOpen) return;
-    run(this.#node, 'BEGIN');
+    this.#control('BEGIN');
     this.#isOpen = true;
   }
 
   commit(): void {
     if (!this.#isOpen) return;
-    run(this.#node, 'COMMIT');
+    this.#control('COMMIT');
     this.#isOpen = false;
   }
 
   lose(): void {
     if (!this.#isOpen) return;
-    run(this.#node, 'ROLLBACK');
+    this.#control('ROLLBACK');
     this.#isOpen = false;
   }
 

@@ -1,10 +1,10 @@
-import type { Clock } from './clock.ts';
 import type { Happening } from './history.ts';
+import type { NodeClock } from './local-clock.ts';
 import type { Envelope } from './messages.ts';
 
 /** All that a node has of the world. */
 export interface Surroundings {
-  readonly clock: Clock;
+  readonly clock: NodeClock;
   send(envelope: Envelope): void;
   record(happening: Happening): void;
 }
@@ -19,6 +19,8 @@ export interface Faults {
   crashAfter(effects: number): number | null;
   /** Whether an alarm that fired fires again. */
   alarmTwice(): boolean;
+  /** Whether a caller's calls go on to the instance that was replaced. */
+  meetsReplaced(): boolean;
 }
 
 export const NO_FAULTS: Faults = {
@@ -26,4 +28,5 @@ export const NO_FAULTS: Faults = {
   failStepAfter: () => null,
   crashAfter: () => null,
   alarmTwice: () => false,
+  meetsReplaced: () => false,
 };

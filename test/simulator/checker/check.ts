@@ -1,7 +1,11 @@
 import type { HistoryEvent } from '../history.ts';
 import { gather, type Predicate } from './facts.ts';
+import { CYC } from './cycles.ts';
+import { I6 } from './epochs.ts';
+import { LIN } from './linearizable.ts';
 import { I1, I2, I3, I4, I7, I8, I10, K1 } from './log.ts';
 import { I11, T5, T6 } from './rows.ts';
+import { ST } from './staleness.ts';
 import { F6, S1, S5, S6 } from './state.ts';
 import { T1, T2, T3, T4, T7, T9 } from './tokens.ts';
 
@@ -11,6 +15,7 @@ export const PREDICATES = {
   I2,
   I3,
   I4,
+  I6,
   I7,
   I8,
   I10,
@@ -27,7 +32,10 @@ export const PREDICATES = {
   T6,
   T7,
   T9,
+  ST,
   F6,
+  LIN,
+  CYC,
 } satisfies Record<string, Predicate>;
 
 export type PredicateId = keyof typeof PREDICATES;

@@ -1,28 +1,34 @@
 import { showPosition } from '../../../shared/position.ts';
-import type { Facts } from './facts.ts';
+import type { DigestTaken, Final } from '../history.ts';
+import { ByPosition, type Facts } from './facts.ts';
 
 /** Replicas at one position have one digest. */
 export function* S1(facts: Facts): Generator<string> {
-  const known = new Map<string, { readonly sha256: string; readonly replica: string }>();
-  for (const event of facts.history) {
-    if (event.event !== 'digest' && event.event !== 'final') continue;
-    const { replica, sha256 } = event;
-    const position = showPosition(event.position);
-    const other = known.get(position) ?? { sha256, replica };
-    if (other.sha256 !== sha256) yield `at ${position}, ${replica} differs from ${other.replica}`;
-    known.set(position, other);
+  const known = new ByPosition<DigestTaken | Final>();
+  for (const digest of digestsOf(facts)) {
+    const { position, replica, sha256 } = digest;
+    const other = known.get(position);
+    if (other === undefined) known.set(position, digest);
+    else if (other.sha256 !== sha256)
+      yield `at ${showPosition(position)}, ${replica} differs from ${other.replica}`;
   }
 }
 
 /** A follower changes only by apply: while it stands at one position, its digest stays. */
 export function* S5(facts: Facts): Generator<string> {
-  const known = new Map<string, string>();
-  for (const event of facts.history) {
-    if (event.event !== 'digest' && event.event !== 'final') continue;
-    const place = `${event.replica} at ${showPosition(event.position)}`;
-    if ((known.get(place) ?? event.sha256) !== event.sha256) yield `${place} changed without an entry`;
-    known.set(place, event.sha256);
+  const known = new Map<string, ByPosition<string>>();
+  for (const { replica, position, sha256 } of digestsOf(facts)) {
+    const digests = known.get(replica) ?? new ByPosition<string>();
+    known.set(replica, digests);
+    if ((digests.get(position) ?? sha256) !== sha256)
+      yield `${replica} at ${showPosition(position)} changed without an entry`;
+    digests.set(position, sha256);
   }
+}
+
+/** Those taken under way come before those taken at the end. */
+function digestsOf(facts: Facts): readonly (DigestTaken | Final)[] {
+  return [...facts.of('digest'), ...facts.finals];
 }
 
 /** quick_check and foreign_key_check are clean at rest. */
@@ -33,8 +39,20 @@ export function* S6(facts: Facts): Generator<string> {
   }
 }
 
+/** When faults stop for some only, those come to one position within the bound that they were given. */
+function* coreConverged(facts: Facts): Generator<string> {
+  for (const { at } of facts.of('core-converged')) {
+    const [first, ...others] = Object.entries(at);
+    for (const [replica, position] of others) {
+      if (first === undefined || showPosition(position) === showPosition(first[1])) continue;
+      yield `${replica} was still at ${showPosition(position)} long after its faults had stopped, and ${first[0]} at ${showPosition(first[1])}`;
+    }
+  }
+}
+
 /** When faults stop: equal replicas, no pending request, nothing left to do, and reads are answered. */
 export function* F6(facts: Facts): Generator<string> {
+  yield* coreConverged(facts);
   const [first] = facts.finals;
   for (const { replica, position, sha256 } of facts.finals) {
     if (first === undefined || replica === first.replica) continue;
@@ -42,15 +60,16 @@ export function* F6(facts: Facts): Generator<string> {
       yield `${replica} came to rest at ${showPosition(position)}, ${first.replica} at ${showPosition(first.position)}`;
     } else if (sha256 !== first.sha256) yield `${replica} came to rest unlike ${first.replica}`;
   }
-  const stop = facts.history.find(({ event }) => event === 'faults-stop');
-  if (stop === undefined) yield 'faults never stopped';
-  for (const { invoke, end } of facts.operations.values()) {
+  if (facts.of('faults-stop').length === 0) yield 'faults never stopped';
+  const [stop] = [...facts.of('core-heals'), ...facts.of('faults-stop')];
+  const stoppedAt = stop === undefined ? Infinity : facts.history.lastIndexOf(stop);
+  for (const { invoke, invokedAt, end } of facts.operations.values()) {
     if (end === null) yield `operation ${invoke.op} never ended`;
-    else if (stop !== undefined && invoke.place > stop.place && end.event !== 'ok') {
+    else if (invokedAt > stoppedAt && end.event !== 'ok') {
       yield `operation ${invoke.op} ended in ${end.event} without a fault`;
     }
   }
-  const rest = facts.history.find((event) => event.event === 'rest');
+  const [rest] = facts.of('rest');
   if (rest === undefined) yield 'the world never came to rest';
   else if (rest.planned > 0) yield `${rest.planned} events were still planned long after the last request`;
 }

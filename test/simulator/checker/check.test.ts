@@ -1,94 +1,22 @@
 import { describe, expect, it } from 'vitest';
-import { type Hash, HASH_OF_NOTHING } from '../../shared/log/entry.ts';
-import { toEpoch, toLsn } from '../../shared/lsn.ts';
-import type { Position } from '../../shared/position.ts';
-import { check, type PredicateId, PREDICATES } from './checker/check.ts';
-import type { Final, Happening, HistoryEvent, Invoke, Ok } from './history.ts';
-import { type Effect, Model, type View } from './model.ts';
-
-const at = (lsn: number, epoch = 1): Position => ({ epoch: toEpoch(epoch), lsn: toLsn(lsn) });
-const hash = (lsn: number) => (lsn === 0 ? HASH_OF_NOTHING : (`hash ${lsn}` as Hash));
-const accounts = new Model().view('accounts');
-
-const asks = { event: 'invoke', client: 'c', session: 's', consistency: 'session', bound_ms: 1_000 } as const;
-
-function write(
-  op: number,
-  need: Position | null,
-  effects: readonly Effect[],
-  key: string | null = null,
-): Invoke {
-  return { ...asks, op, need, does: { kind: 'write', key, effects } };
-}
-
-function read(op: number, need: Position | null, ...views: View[]): Invoke {
-  return { ...asks, op, need, does: { kind: 'read', views } };
-}
-
-const ok = (op: number, position: Position, rows: Ok['rows'] = null): Ok => ({
-  event: 'ok',
-  op,
-  position,
-  token: position,
-  rows,
-});
-const ack = (replica: string, op: number, position: Position, key: string | null = null): Happening => ({
-  event: 'ack',
-  replica,
-  op,
-  position,
-  key,
-  body: 'body' as Hash,
-});
-const boot = (
-  replica: string,
-  lsn: number,
-  after: 'assignment' | 'crash' | 'rollback' = 'assignment',
-): Happening => ({
-  event: 'boot',
-  replica,
-  role: replica === 'weur' ? 'leader' : 'follower',
-  position: at(lsn),
-  after,
-});
-const append = (lsn: number, op: number | null = lsn): Happening => ({
-  event: 'append',
-  replica: 'weur',
-  position: at(lsn),
-  op,
-});
-const apply = (lsn: number, last = lsn): Happening => ({
-  event: 'apply',
-  replica: 'enam',
-  position: at(last),
-  hash: hash(lsn),
-  previous: hash(lsn - 1),
-});
-const durable = (replica: string, lsn: number): Happening => ({
-  event: 'durable',
-  replica,
-  position: at(lsn),
-});
-const digest = (replica: string, lsn: number, sha256: string): Happening => ({
-  event: 'digest',
-  replica,
-  position: at(lsn),
-  sha256,
-});
-
-function final(replica: string, more: Partial<Final> = {}): Final {
-  const log = [1, 2, 3].map((lsn) => [1, lsn, hash(lsn), hash(lsn - 1)] as const);
-  return {
-    event: 'final',
-    replica,
-    position: at(3),
-    sha256: 'three',
-    quick_check: 'ok',
-    foreign_keys_broken: 0,
-    log,
-    ...more,
-  };
-}
+import type { Hash } from '../../../shared/log/entry.ts';
+import type { Final, Happening, HistoryEvent, Invoke } from '../history.ts';
+import { check, type PredicateId, PREDICATES } from './check.ts';
+import {
+  accounts,
+  ack,
+  append,
+  apply,
+  at,
+  boot,
+  digest,
+  durable,
+  final,
+  hash,
+  ok,
+  read,
+  write,
+} from './happenings.ts';
 
 const FINALS = [final('weur'), final('enam')];
 
@@ -130,6 +58,17 @@ function historyWith(changed: Partial<Record<Line, readonly Happening[]>>, ms = 
 const logWith = (i: number, entry: Final['log'][number]) =>
   final('enam', { log: FINALS[1]!.log.with(i, entry) });
 
+/** Asked of the leader, so that it shows what is true then. */
+const strong = (invoke: Invoke): Invoke => ({ ...invoke, consistency: 'strong' });
+const eventual = (invoke: Invoke): Invoke => ({ ...invoke, consistency: 'eventual' });
+const bounded = (invoke: Invoke): Invoke => ({ ...invoke, consistency: 'bounded', staleness_ms_max: 5 });
+/** On another device of the user. */
+const ofUser = (invoke: Invoke, session: string): Invoke & { user: string } => ({
+  ...invoke,
+  session,
+  user: 'u',
+});
+
 const VIOLATIONS: Readonly<Record<PredicateId, Readonly<Record<string, readonly HistoryEvent[]>>>> = {
   I1: {
     'a gap': historyWith({ follow: [apply(2), durable('enam', 2)] }),
@@ -159,6 +98,11 @@ const VIOLATIONS: Readonly<Record<PredicateId, Readonly<Record<string, readonly 
       stop: [{ event: 'faults-stop' }, apply(3), apply(8, 3), durable('enam', 3)],
     }),
     'another entry kept': historyWith({ finals: [final('weur'), logWith(2, [1, 3, hash(9), hash(2)])] }),
+  },
+  I6: {
+    'an entry of an epoch that is over': historyWith({
+      follow: [{ event: 'leadership', epoch: 2 }, apply(1), durable('enam', 1)],
+    }),
   },
   I7: {
     'an answer before the disk': historyWith({ set: [write(2, at(1), [['set', 'a', 2]], 'k'), append(2)] }),
@@ -221,7 +165,13 @@ const VIOLATIONS: Readonly<Record<PredicateId, Readonly<Record<string, readonly 
       finals: [final('weur', { foreign_keys_broken: 1 }), final('enam')],
     }),
   },
-  T1: { 'a read behind a write': historyWith({ read: [read(4, null, 'registers'), ok(4, at(1), [[]])] }) },
+  T1: {
+    'a read behind a write': historyWith({ read: [read(4, null, 'registers'), ok(4, at(1), [[]])] }),
+    'a read behind a write of the same user on another device': historyWith({
+      set: [ofUser(write(2, at(1), [['set', 'a', 2]], 'k'), 'phone'), append(2), durable('weur', 2)],
+      read: [ofUser(read(4, null, 'registers'), 'laptop'), ok(4, at(1), [[]])],
+    }),
+  },
   T2: {
     'a read behind a read': historyWith({
       last: [...LINES.last, read(7, null, 'items'), ok(7, at(2), [[]])],
@@ -259,11 +209,25 @@ const VIOLATIONS: Readonly<Record<PredicateId, Readonly<Record<string, readonly 
     'rows behind the need': historyWith({ read: [read(4, at(3), 'registers'), ok(4, at(2), [[['a', 2]]])] }),
     'an operation that takes for ever': historyWith({}, 1_000),
     'a follower that lets a read wait too long': historyWith({
-      follow: [...LINES.follow, { event: 'waited', replica: 'enam', op: 4, ms: 51, allowed_ms: 50 }],
+      follow: [...LINES.follow, { event: 'waited', replica: 'enam', op: 4, ms: 60, allowed_ms: 50 }],
     }),
     'a wait without an end': historyWith({ last: [read(6, at(2), 'items')] }),
   },
+  ST: {
+    'rows older than the receipt says': historyWith({
+      last: [eventual(read(6, null, 'items')), { ...ok(6, at(2), [[]]), staleness_ms: 0 }],
+    }),
+    'rows older than a bounded read allows': historyWith({
+      last: [bounded(read(6, at(2), 'items')), { ...ok(6, at(3), [[[3]]]), staleness_ms: 6 }],
+    }),
+  },
   F6: {
+    'some that do not come together': historyWith({
+      rest: [
+        { event: 'core-converged', at: { weur: at(3), enam: at(2) } },
+        { event: 'rest', planned: 0 },
+      ],
+    }),
     'replicas at different positions': historyWith({
       finals: [final('weur'), final('enam', { position: at(2) })],
     }),
@@ -275,6 +239,17 @@ const VIOLATIONS: Readonly<Record<PredicateId, Readonly<Record<string, readonly 
     'a world that goes on': historyWith({ rest: [{ event: 'rest', planned: 1 }] }),
     'faults that go on': historyWith({ stop: [apply(3), durable('enam', 3)] }),
     'no end': historyWith({ rest: [] }),
+  },
+  LIN: {
+    'a strong read of what was over': historyWith({
+      last: [strong(read(6, at(2), 'registers')), ok(6, at(3), [[]])],
+    }),
+  },
+  CYC: {
+    'an append that its own session does not see': historyWith({
+      failed: [write(5, at(2), [['append', 'x', 5]]), ok(5, at(2), [])],
+      last: [read(6, at(2), 'lists'), ok(6, at(3), [[]])],
+    }),
   },
 };
 

@@ -1,0 +1,225 @@
+import { present } from '../../shared/assert.ts';
+import { ghostMessage } from './ghost.ts';
+import type { Network } from './network.ts';
+import type { Occasion, Plan } from './plan.ts';
+import type { Random } from './random.ts';
+import type { Faults } from './surroundings.ts';
+import type { World } from './world.ts';
+
+/** A step uses SQL a few times at least and some dozens of times at most. */
+const FAILED_STEP_USES_MAX = 40;
+/** Of the callers of an object, so many still go to an instance that was replaced. */
+const REPLACED_RATE = 0.3;
+
+/** What comes later than this, comes now: the last one must be over before the world has come to rest. */
+const OCCASION_MS_MAX = 5 * 60_000;
+
+/** Everything that goes wrong in one seed's world, as its plan says. */
+export class Disasters {
+  readonly #plan: Plan;
+  readonly #random: Random;
+  #world: World | null = null;
+  #network: Network | null = null;
+  #clients: readonly string[] = [];
+  #isOn = false;
+  #ghostMessages = 0;
+  #pausedUntil = 0;
+
+  constructor(plan: Plan, random: Random) {
+    this.#plan = plan;
+    this.#random = random;
+  }
+
+  get isOn(): boolean {
+    return this.#isOn;
+  }
+
+  /** When the last of those that were paused wakes. */
+  get pausedUntil(): number {
+    return this.#pausedUntil;
+  }
+
+  strike(world: World, network: Network, clients: readonly string[]): void {
+    this.#world = world;
+    this.#network = network;
+    this.#clients = clients;
+  }
+
+  /** What happens inside of one node. */
+  faultsOf(node: string): Faults {
+    const { rates, flushMs, downMs } = this.#plan;
+    const random = this.#random.fork();
+    const isHit = (rate: number) => this.#isOn && rate > 0 && random.chance(rate);
+    return {
+      flushMs: () => (isHit(rates.slowDisk) ? random.between(1, flushMs) : 0),
+      failStepAfter: () => (isHit(rates.failedStep) ? random.below(FAILED_STEP_USES_MAX) : null),
+      crashAfter: (effects) => {
+        if (!isHit(rates.crashBetweenEffects)) return null;
+        this.#world?.clock.after(random.between(1, downMs), () => this.#nodeOf(node).restart());
+        return random.below(effects);
+      },
+      alarmTwice: () => isHit(rates.alarmTwice),
+      meetsReplaced: () => isHit(REPLACED_RATE),
+    };
+  }
+
+  start(): void {
+    this.#isOn = true;
+    this.#all.network.startFaults();
+    this.#startOlder();
+    const happen: Readonly<Record<Occasion, () => void>> = {
+      crashMs: () => this.#crash(this.#anyNode()),
+      evictMs: () => this.#evict(),
+      replaceMs: () => this.#replace(),
+      clogMs: () => this.#clog(),
+      partitionMs: () => this.#partition(),
+      pauseMs: () => this.#pause(),
+      ghostMs: () => this.#haunt(),
+      clockMs: () => this.#setClock(),
+    };
+    for (const [occasion, run] of Object.entries(happen) as [Occasion, () => void][])
+      this.#again(this.#plan.every[occasion], run);
+  }
+
+  /** A last crash with nobody left to write: only what is on disk can still bring the followers up to date. */
+  end(): void {
+    const { world } = this.#all;
+    this.#isOn = false;
+    if (this.#plan.every.crashMs === null) return;
+    for (const host of world.hosts.values()) if (this.#random.chance(0.5)) host.crash();
+  }
+
+  /** From here on all is well with the leader, some followers, the objects and the clients; the other followers stay as they are. */
+  healSome(): string[] {
+    const { world, network } = this.#all;
+    const { leader, followers } = world.leadership;
+    const left = followers.filter(() => this.#random.chance(0.3)).map(({ name }) => name);
+    const core = [leader.name, ...followers.map(({ name }) => name)].filter((name) => !left.includes(name));
+    world.note({ event: 'core-heals', replicas: core });
+    network.stopFaults();
+    network.isolate(left, Infinity);
+    for (const name of left) if (this.#random.chance(0.5)) present(world.hosts.get(name), name).crash();
+    for (const name of [...core, ...world.objects.keys()]) this.#heal(name);
+    for (const name of this.#clients) this.#upgrade(name);
+    return core;
+  }
+
+  healAll(): void {
+    const { world, network } = this.#all;
+    network.stopFaults();
+    world.note({ event: 'faults-stop' });
+    for (const name of world.hosts.keys()) this.#heal(name);
+  }
+
+  get #all(): { readonly world: World; readonly network: Network } {
+    return { world: present(this.#world, 'a world'), network: present(this.#network, 'a network') };
+  }
+
+  #heal(name: string): void {
+    this.#upgrade(name);
+    this.#nodeOf(name).restart();
+  }
+
+  #nodeOf(name: string) {
+    const { world } = this.#all;
+    return present(world.hosts.get(name) ?? world.objects.get(name), 'a node');
+  }
+
+  #anyNode(): string {
+    const { world } = this.#all;
+    // Mostly the replicas: there is more to lose in them.
+    const isReplica = this.#random.chance(0.8);
+    return this.#random.pick([...(isReplica ? world.hosts : world.objects).keys()]);
+  }
+
+  #again(everyMs: number | null, run: () => void): void {
+    if (everyMs === null) return;
+    const ms = Math.min(this.#random.interval(everyMs), OCCASION_MS_MAX);
+    this.#all.world.clock.after(ms, () => {
+      if (!this.#isOn) return;
+      run();
+      this.#again(everyMs, run);
+    });
+  }
+
+  #crash(name: string): void {
+    const node = this.#nodeOf(name);
+    node.crash();
+    this.#all.world.clock.after(this.#random.between(1, this.#plan.downMs), () => node.restart());
+  }
+
+  #evict(): void {
+    this.#random.pick([...this.#all.world.hosts.values()]).evict();
+  }
+
+  #replace(): void {
+    this.#random.pick([...this.#all.world.objects.values()]).replace();
+  }
+
+  #clog(): void {
+    const { world, network } = this.#all;
+    const nodes = [...world.hosts.keys(), ...world.objects.keys()];
+    const from = this.#random.pick([...nodes, ...this.#clients]);
+    network.clog(from, this.#random.pick(nodes), this.#random.between(1, this.#plan.clogMs));
+  }
+
+  /** One replica can reach nobody, or nobody can reach it, or both. */
+  #partition(): void {
+    const { world, network } = this.#all;
+    const name = this.#random.pick([...world.hosts.keys()]);
+    const ms = this.#random.between(1, this.#plan.clogMs);
+    if (this.#random.chance(0.4)) return network.isolate([name], ms);
+    const isDeaf = this.#random.chance(0.5);
+    for (const other of [...world.hosts.keys(), ...this.#clients])
+      network.clog(isDeaf ? other : name, isDeaf ? name : other, ms);
+  }
+
+  #pause(): void {
+    const { world } = this.#all;
+    const name = this.#random.pick([...world.hosts.keys(), ...this.#clients]);
+    const ms = this.#random.between(1, this.#plan.pauseMs);
+    world.clockOf(name).pause(ms);
+    this.#pausedUntil = Math.max(this.#pausedUntil, world.clock.now + ms);
+    world.note({ event: 'pause', replica: name, ms });
+  }
+
+  #haunt(): void {
+    const { world, network } = this.#all;
+    const { followers } = world.leadership;
+    if (this.#plan.epoch === 1 || followers.length === 0) return;
+    const follower = present(world.hosts.get(this.#random.pick(followers).name), 'a follower');
+    if (!follower.isUp) return;
+    this.#ghostMessages += 1;
+    const message = { epoch: this.#plan.epoch - 1, id: this.#ghostMessages, now: world.clock.now };
+    network.send(ghostMessage(follower, message));
+  }
+
+  #setClock(): void {
+    const { world } = this.#all;
+    const most = this.#plan.skew?.jumpMs ?? 0;
+    if (most === 0) return;
+    world
+      .clockOf(this.#random.pick([...world.hosts.keys(), ...this.#clients]))
+      .jump(this.#random.between(-most, most));
+  }
+
+  #startOlder(): void {
+    const { older } = this.#plan;
+    const { world, network } = this.#all;
+    if (older === null) return;
+    for (const name of [...world.hosts.keys(), ...this.#clients]) {
+      if (!this.#random.chance(older.share)) continue;
+      network.versions.startOld(name);
+      world.clock.after(this.#random.between(1, older.ms), () => this.#upgrade(name));
+    }
+  }
+
+  /** A deployment: the node is stopped, and started with the code of today. */
+  #upgrade(name: string): void {
+    const { world, network } = this.#all;
+    if (!network.versions.isOld(name)) return;
+    network.versions.upgrade(name);
+    world.note({ event: 'upgrade', replica: name });
+    world.hosts.get(name)?.evict();
+  }
+}

@@ -1,0 +1,138 @@
+import type { ReplicaAnswer } from '../../shared/protocol/messages.ts';
+import type { DatabaseRecord } from '../../shared/protocol/messages.ts';
+import type { Ask, Reply as RoutingReply, Turn } from '../../shared/routing/asks.ts';
+import type { Call, Envelope, Reply } from './messages.ts';
+import type { Surroundings } from './surroundings.ts';
+
+/** workers/records.ts waits as long. */
+export const LOOKUP_WAIT_MS = 15_000;
+
+/** The only partition. */
+const PARTITION = 0;
+
+export function sessionOf(user: string): string {
+  return `session of ${user}`;
+}
+
+export const DIRECTORY = 'directory';
+
+/** The second shell around the routing: what workers/follow.ts does with calls and timers, this does with messages. */
+export class Edge {
+  readonly #name: string;
+  readonly #surroundings: Surroundings;
+  readonly #waiting = new Map<number, (reply: Reply | null) => void>();
+  #record: DatabaseRecord | null = null;
+  #lastCall = 0;
+  /** Of the asks replied to last, whether one that may have written got no answer. */
+  hasLostWrite = false;
+
+  constructor(name: string, surroundings: Surroundings) {
+    this.#name = name;
+    this.#surroundings = surroundings;
+  }
+
+  receive(envelope: Envelope): void {
+    if (envelope.kind !== 'reply') return;
+    const waiting = this.#waiting.get(envelope.id);
+    this.#waiting.delete(envelope.id);
+    waiting?.(envelope.reply);
+  }
+
+  forgetRecord(): void {
+    this.#record = null;
+  }
+
+  /** From memory, or from the directory; null where that cannot be reached. */
+  withRecord(op: number, known: (record: DatabaseRecord | null) => void): void {
+    if (this.#record !== null) return known(this.#record);
+    this.#call({ to: DIRECTORY, call: { kind: 'look-up' }, timeoutMs: LOOKUP_WAIT_MS, op }, (reply) => {
+      this.#record = reply?.kind === 'record' ? reply.record : null;
+      known(this.#record);
+    });
+  }
+
+  /** Asks all at once, and goes on when every one was answered or given up. A look-up without an answer ends it all. */
+  ask(op: number, user: string | null, asks: readonly Ask[], done: (turn: Turn) => void): void {
+    const replies: RoutingReply[] = [];
+    let left = asks.length;
+    this.hasLostWrite = false;
+    let hasLost = false;
+    for (const [place, ask] of asks.entries()) {
+      this.#one(op, user, ask, (reply) => {
+        hasLost ||= reply.kind === 'lost' && ask.kind === 'execute' && ask.mayWrite;
+        replies[place] = reply;
+        left -= 1;
+        if (left > 0) return;
+        this.hasLostWrite = hasLost;
+        done({ replies, now: this.#surroundings.clock.now });
+      });
+    }
+  }
+
+  #one(op: number, user: string | null, ask: Ask, done: (reply: RoutingReply) => void): void {
+    switch (ask.kind) {
+      case 'read':
+      case 'execute': {
+        const call: Call =
+          ask.kind === 'read'
+            ? { kind: 'read', request: ask.request }
+            : { kind: 'execute', request: ask.request };
+        return this.#call({ to: ask.to.name, call, timeoutMs: ask.timeout_ms, op }, (reply) =>
+          done(reply === null ? LOST : { kind: 'answered', answer: reply as ReplicaAnswer }),
+        );
+      }
+      case 'seen':
+        return this.#call(
+          { to: sessionOf(user ?? ''), call: { kind: 'seen' }, timeoutMs: ask.timeout_ms, op },
+          (reply) =>
+            done(
+              reply?.kind === 'seen' && 'seen' in reply
+                ? {
+                    kind: 'seen',
+                    position: reply.seen.find(([partition]) => partition === PARTITION)?.[1] ?? null,
+                  }
+                : LOST,
+            ),
+        );
+      case 'advance': {
+        const { partition, position } = ask;
+        return this.#call(
+          {
+            to: sessionOf(user ?? ''),
+            call: { kind: 'advance', partition, position },
+            timeoutMs: ask.timeout_ms,
+            op,
+          },
+          (reply) => done(reply === null ? LOST : { kind: 'advanced' }),
+        );
+      }
+      case 'forget':
+        this.#record = null;
+        return done({ kind: 'forgotten' });
+      case 'look-up':
+        this.#record = null;
+        return this.withRecord(op, (record) => done(record === null ? LOST : { kind: 'record', record }));
+    }
+  }
+
+  #call(
+    {
+      to,
+      call,
+      timeoutMs,
+      op,
+    }: { readonly to: string; readonly call: Call; readonly timeoutMs: number; readonly op: number },
+    answered: (reply: Reply | null) => void,
+  ): void {
+    const id = (this.#lastCall += 1);
+    this.#waiting.set(id, answered);
+    this.#surroundings.send({ kind: 'call', id, from: this.#name, to, call, op });
+    this.#surroundings.clock.after(timeoutMs, () => {
+      const waiting = this.#waiting.get(id);
+      this.#waiting.delete(id);
+      waiting?.(null);
+    });
+  }
+}
+
+const LOST: RoutingReply = { kind: 'lost' };

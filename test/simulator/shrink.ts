@@ -1,0 +1,66 @@
+import type { Plan } from './plan.ts';
+
+/** How many smaller worlds are tried at most. */
+const TRIES_MAX = 200;
+
+/**
+ * A smaller plan of which the same can still be said: without kinds of faults, workloads, followers and clients that the
+ * failure does not need, and with as few operations as keep it. Greedy, so not the smallest that there is.
+ */
+export function shrink(plan: Plan, stillFails: (smaller: Plan) => boolean): Plan {
+  let best = plan;
+  let tries = 0;
+  for (let hasShrunk = true; hasShrunk;) {
+    hasShrunk = false;
+    for (const smaller of smallerThan(best)) {
+      if ((tries += 1) > TRIES_MAX) return best;
+      if (!stillFails(smaller)) continue;
+      best = smaller;
+      hasShrunk = true;
+      break;
+    }
+  }
+  return best;
+}
+
+/** The boldest first. */
+function* smallerThan(plan: Plan): Generator<Plan> {
+  const { operations, workloads, regions, clients } = plan;
+  for (const part of [0.25, 0.5, 0.75, 0.9, 0.97]) {
+    const fewer = Math.floor(operations * part);
+    if (fewer >= 1 && fewer < operations) yield { ...plan, operations: fewer };
+  }
+  if (plan.skew !== null) yield { ...plan, skew: null };
+  if (plan.older !== null) yield { ...plan, older: null };
+  for (const [occasion, every] of Object.entries(plan.every))
+    if (every !== null) yield { ...plan, every: { ...plan.every, [occasion]: null } };
+  for (const rate of FAULT_RATES)
+    if (plan.rates[rate] !== 0) yield { ...plan, rates: { ...plan.rates, [rate]: 0 } };
+  if (workloads.length > 1)
+    for (const left of workloads) yield { ...plan, workloads: workloads.filter((one) => one !== left) };
+  if (regions.length > 1) yield { ...plan, regions: regions.slice(0, -1) };
+  if (clients > 1) yield { ...plan, clients: clients - 1, sessions: Math.min(plan.sessions, clients - 1) };
+}
+
+const FAULT_RATES = [
+  'drop',
+  'late',
+  'duplicate',
+  'lostAnswer',
+  'newRouter',
+  'slowDisk',
+  'failedStep',
+  'crashBetweenEffects',
+  'alarmTwice',
+  'keyed',
+  'bounded',
+  'users',
+] as const satisfies readonly (keyof Plan['rates'])[];
+
+/** What of `plan` is not as its seed drew it, as JSON for `--plan`. */
+export function differences(drawn: Plan, plan: Plan): string {
+  const changed = Object.entries(plan).filter(
+    ([field, value]) => JSON.stringify(value) !== JSON.stringify(drawn[field as keyof Plan]),
+  );
+  return JSON.stringify(Object.fromEntries(changed));
+}
