@@ -11,12 +11,16 @@ export const TIME_ZERO = 1_700_000_000_000;
 export class Clock {
   #now = TIME_ZERO;
   #order = 0;
-  /** The world's time is never set. */
+  /** The world never stands still. */
   readonly disturbances = 0;
   readonly #heap: Planned[] = [];
 
   get now(): number {
     return this.#now;
+  }
+
+  get elapsed(): number {
+    return this.#now - TIME_ZERO;
   }
 
   get planned(): number {

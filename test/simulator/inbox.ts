@@ -26,7 +26,7 @@ export class Inbox {
   take(envelope: CallEnvelope): number {
     const call = (this.#lastCall += 1);
     const { clock } = this.#surroundings;
-    this.#incoming.set(call, { ...envelope, at: clock.now, disturbances: clock.disturbances });
+    this.#incoming.set(call, { ...envelope, at: clock.elapsed, disturbances: clock.disturbances });
     this.#unanswered.add(call);
     return call;
   }
@@ -73,7 +73,7 @@ export class Inbox {
     const incoming = this.#incoming.get(call);
     if (incoming === undefined || incoming.op === null || incoming.call.kind !== 'read') return;
     const { clock } = this.#surroundings;
-    const ms = clock.now - incoming.at;
+    const ms = clock.elapsed - incoming.at;
     if (ms === 0 || clock.disturbances !== incoming.disturbances) return;
     const allowed_ms = incoming.call.request.wait_ms;
     this.#surroundings.record({ event: 'waited', replica: this.#replica, op: incoming.op, ms, allowed_ms });

@@ -7,7 +7,9 @@ export interface NodeClock {
   /** Runs it when this node's clock says `time`. */
   at(time: number, run: () => void): void;
   after(ms: number, run: () => void): void;
-  /** How often it was set or stood still: what was measured across such a moment says nothing. */
+  /** Milliseconds that have passed, whatever the time was set to. */
+  readonly elapsed: number;
+  /** How often the node stood still: what was measured across such a moment says nothing. */
   readonly disturbances: number;
 }
 
@@ -37,6 +39,10 @@ export class LocalClock implements NodeClock {
     return this.#disturbances;
   }
 
+  get elapsed(): number {
+    return Math.floor((this.#clock.now - TIME_ZERO) * this.#rate);
+  }
+
   get now(): number {
     const isStale = this.#stale !== null && this.#clock.now <= this.#pausedUntil;
     return isStale ? (this.#stale ?? 0) : this.#localOf(this.#clock.now);
@@ -54,7 +60,6 @@ export class LocalClock implements NodeClock {
 
   /** Somebody sets the clock, backwards too. */
   jump(ms: number): void {
-    this.#disturbances += 1;
     this.#offsetMs += ms;
   }
 

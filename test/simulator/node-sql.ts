@@ -35,7 +35,7 @@ const LIMITS = {
   triggerDepth: 10,
 };
 
-const STATEMENTS_MAX = 200;
+const STATEMENTS_MAX = 2_000;
 
 interface Prepared {
   readonly statement: StatementSync;

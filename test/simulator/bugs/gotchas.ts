@@ -123,14 +123,4 @@ export const GOTCHAS: readonly Patched[] = [
     },
     { predicates: ['T9'], seedsMax: 300 },
   ),
-  gotcha(
-    'G12',
-    'a write whose first message was lost and whose second found no leader is called not applied',
-    {
-      file: 'shared/routing/write.ts',
-      find: "  if (answer.kind === 'done') return answer;",
-      replace: "  if (answer.kind !== 'failed') return answer;",
-    },
-    { predicates: ['I10'], seedsMax: 1_000 },
-  ),
 ];
