@@ -5,7 +5,7 @@ const USAGE = `npm run simulate -- [--seeds N] [--from SEED] [--seed SEED] [--wo
 
   --seeds N       run so many seeds (100), one after another, from --from or from one never tried before
   --seed SEED     run this one
-  --plan JSON     with these parts of its plan in place of what it drew
+  --plan JSON     with these parts of the plan in place of what each seed draws
   --trace         print its plan and everything that happened
   --history FILE  write its history, one JSON object a line
   --registers FILE  write its register operations for a linearizability checker
@@ -47,7 +47,7 @@ async function main(): Promise<number> {
   const { runOne, runMany } = await import('./run.ts');
   if (values.seed !== undefined) return runOne({ ...values, seed: wholeNumber('--seed', values.seed) });
   const fresh = Math.floor(Date.now() / 1000) * 1_000_000;
-  return runMany({ from: from ?? fresh, seeds: seeds ?? 100, workload: values.workload });
+  return runMany({ ...values, from: from ?? fresh, seeds: seeds ?? 100 });
 }
 
 function wholeNumber(option: string, text: string): number {

@@ -72,12 +72,14 @@ function showShrunk(drawn: Plan, plan: Plan, { id }: Wrong, user: UserWorkload |
 export interface ManyRuns {
   readonly from: number;
   readonly seeds: number;
-  readonly workload: string | undefined;
+  readonly plan?: string | undefined;
+  readonly workload?: string | undefined;
 }
 
-export async function runMany({ from, seeds, workload }: ManyRuns): Promise<number> {
+export async function runMany({ from, seeds, workload, plan }: ManyRuns): Promise<number> {
   const user = workload === undefined ? null : await loadWorkload(workload);
-  const again = workload === undefined ? '' : ` --workload ${workload}`;
+  const changed = JSON.parse(plan ?? '{}') as Partial<Plan>;
+  const again = `${plan === undefined ? '' : ` --plan '${plan}'`}${workload === undefined ? '' : ` --workload ${workload}`}`;
   const began = performance.now();
   let shownAt = began;
   let operations = 0;
@@ -85,7 +87,7 @@ export async function runMany({ from, seeds, workload }: ManyRuns): Promise<numb
   const rate = (count: number) => (count / ((performance.now() - began) / 1000)).toFixed(1);
   for (let seed = from; seed < from + seeds; seed += 1) {
     const history: HistoryEvent[] = [];
-    const [first, ...others] = wrongWith(drawPlan(seed), history, user);
+    const [first, ...others] = wrongWith({ ...drawPlan(seed), ...changed }, history, user);
     operations += history.filter(({ event }) => event === 'invoke').length;
     if (first !== undefined) {
       failed += 1;
