@@ -30,24 +30,36 @@ export const REQUEST_ID_KEPT_MS = 24 * 60 * 60 * 1000;
 
 // What the log holds.
 export const ENTRY_BYTES_MAX = 8 * MIB;
-/** A hash is stored at least every so many entries and so much text, so a restart recomputes no more than this. */
-export const HASHED_ENTRIES_EVERY = 1024;
-export const HASHED_CHARS_EVERY = MIB;
 /** Rows of the log that are in memory at once while it is read; each may be as large as a row may be. */
 export const LOG_PAGE_ROWS = 16;
-/** A segment's text is kept in parts of so many characters: at 3 bytes each, below the row limit. */
-export const SEGMENT_PART_CHARS = 600_000;
+/** What the log and its sending are cut into. Every replica must be right whatever these are; the simulator draws its own. */
+export interface LogLimits {
+  /** A hash is stored at least every so many entries and so much text, so a restart recomputes no more than this. */
+  readonly hashedEntriesEvery: number;
+  readonly hashedCharsEvery: number;
+  /** A segment's text is kept in parts of so many characters: at 3 bytes each, below the row limit. */
+  readonly segmentPartChars: number;
+  /** What a message between replicas holds. One entry larger than the characters bound travels alone. */
+  readonly batchEntriesMax: number;
+  readonly batchCharsMax: number;
+  /**
+   * A follower that was sent something is sent more only after this: a message costs it and the leader as much
+   * as dozens of rows in it, and against the way to another region it is little.
+   */
+  readonly gatherMs: number;
+  /** Entries that the leader keeps in memory for its followers, so that it need not read them back. */
+  readonly recentCharsMax: number;
+}
 
-// What a message between replicas holds. One entry larger than the bytes bound travels alone.
-export const BATCH_ENTRIES_MAX = 1000;
-export const BATCH_CHARS_MAX = 512 * KIB;
-/**
- * A follower that was sent something is sent more only after this: a message costs it and the leader as much
- * as dozens of rows in it, and against the way to another region it is little.
- */
-export const GATHER_MS = 50;
-/** Entries that the leader keeps in memory for its followers, so that it need not read them back. */
-export const RECENT_CHARS_MAX = 2 * MIB;
+export const LOG_LIMITS: LogLimits = {
+  hashedEntriesEvery: 1024,
+  hashedCharsEvery: MIB,
+  segmentPartChars: 600_000,
+  batchEntriesMax: 1000,
+  batchCharsMax: 512 * KIB,
+  gatherMs: 50,
+  recentCharsMax: 2 * MIB,
+};
 
 // When a follower does not answer.
 export const RETRY_MS_MIN = 200;
@@ -57,11 +69,11 @@ export const SEND_CHECK_MS = 5_000;
 /** A message to a replica that is not answered within this is taken as lost. */
 export const SEND_TIMEOUT_MS = 30_000;
 
-assert(3 * SEGMENT_PART_CHARS < PLATFORM_ROW_BYTES_MAX, 'a segment part fits a row');
+assert(3 * LOG_LIMITS.segmentPartChars < PLATFORM_ROW_BYTES_MAX, 'a segment part fits a row');
 assert(2 * KEPT_ANSWER_BYTES_MAX < PLATFORM_ROW_BYTES_MAX, 'a kept answer fits a row, its quotes escaped');
 assert(LOG_PAGE_ROWS * PLATFORM_ROW_BYTES_MAX <= 32 * MIB, 'a page of the log fits the memory');
 assert(
-  ENTRY_BYTES_MAX + 2 * KEPT_ANSWER_BYTES_MAX + 3 * BATCH_CHARS_MAX < PLATFORM_MESSAGE_BYTES_MAX,
+  ENTRY_BYTES_MAX + 2 * KEPT_ANSWER_BYTES_MAX + 3 * LOG_LIMITS.batchCharsMax < PLATFORM_MESSAGE_BYTES_MAX,
   'a batch fits a message',
 );
 assert(RESULT_BYTES_MAX < PLATFORM_MESSAGE_BYTES_MAX, 'a result fits a message');

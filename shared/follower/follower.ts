@@ -1,4 +1,5 @@
 import { unreachable } from '../assert.ts';
+import { LOG_LIMITS, type LogLimits } from '../limits.ts';
 import { Log } from '../log/log.ts';
 import type { Position } from '../position.ts';
 import { type Sql, SqlError } from '../ports.ts';
@@ -56,10 +57,10 @@ export class Follower {
   #failure: string | null = null;
   #isPulling = false;
 
-  constructor(sql: Sql, { assignment, at }: Assigned) {
+  constructor(sql: Sql, { assignment, at }: Assigned, limits: LogLimits = LOG_LIMITS) {
     this.#sql = sql;
     this.#assignment = assignment;
-    this.#log = new Log(sql);
+    this.#log = new Log(sql, limits);
     this.#head = this.#log.position;
     this.#preparer = new Preparer(sql);
     this.#applier = new Applier(sql);

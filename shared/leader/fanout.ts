@@ -1,11 +1,4 @@
-import {
-  BATCH_CHARS_MAX,
-  BATCH_ENTRIES_MAX,
-  GATHER_MS,
-  RETRY_MS_MAX,
-  RETRY_MS_MIN,
-  SEND_CHECK_MS,
-} from '../limits.ts';
+import { type LogLimits, RETRY_MS_MAX, RETRY_MS_MIN, SEND_CHECK_MS } from '../limits.ts';
 import type { Log } from '../log/log.ts';
 import { joinEntries } from '../log/entry.ts';
 import type { StoredEntry } from '../log/tail.ts';
@@ -42,20 +35,23 @@ export interface Timer {
 
 /**
  * Sends each follower what it does not have: at once when it is idle, what has gathered when it is busy, which it is
- * until it has answered and GATHER_MS have passed. In memory only: after a restart the first answer tells
+ * until it has answered and `gatherMs` have passed. In memory only: after a restart the first answer tells
  * where a follower is.
  */
 export class Fanout {
   readonly #assignment: Assignment;
   readonly #log: Log;
-  readonly #recent = new Recent();
+  readonly #limits: LogLimits;
+  readonly #recent: Recent;
   readonly #lines: ReadonlyMap<string, Line>;
   /** When the timer fires that was asked for last; null where it has. */
   #timerAt: number | null = null;
 
-  constructor(assignment: Assignment, log: Log) {
+  constructor(assignment: Assignment, log: Log, limits: LogLimits) {
     this.#assignment = assignment;
     this.#log = log;
+    this.#limits = limits;
+    this.#recent = new Recent(limits.recentCharsMax);
     this.#lines = new Map(assignment.followers.map((to) => [to.name, newLine(to, log.end.lsn)]));
   }
 
@@ -141,7 +137,7 @@ export class Fanout {
     if (line.isSending || now < line.notBefore) return [];
     const isWanted = line.applied < this.#log.end.lsn || (which === 'behind or unknown' && !line.isKnown);
     if (!isWanted) return [];
-    if (this.#isGathering(line, now)) return this.#gather(line.sentAt + GATHER_MS, now);
+    if (this.#isGathering(line, now)) return this.#gather(line.sentAt + this.#limits.gatherMs, now);
     line.sentAt = now;
     line.endWhenSent = this.#log.end.lsn;
     const batch = this.batch(line.applied, now);
@@ -154,7 +150,7 @@ export class Fanout {
   /** A follower that did not get all there was the last time has waited enough. A clock that was set back is no reason to wait. */
   #isGathering(line: Line, now: number): boolean {
     const sinceSent = now - line.sentAt;
-    return sinceSent >= 0 && sinceSent < GATHER_MS && line.applied >= line.endWhenSent;
+    return sinceSent >= 0 && sinceSent < this.#limits.gatherMs && line.applied >= line.endWhenSent;
   }
 
   #failed(line: Line, now: number): [] {
@@ -168,7 +164,7 @@ export class Fanout {
   }
 
   #entriesAfter(applied: Lsn): readonly StoredEntry[] | null {
-    const bound = { entries: BATCH_ENTRIES_MAX, chars: BATCH_CHARS_MAX };
+    const bound = { entries: this.#limits.batchEntriesMax, chars: this.#limits.batchCharsMax };
     const recent = this.#recent.after(applied);
     return recent === null ? this.#log.readAfter(applied, bound) : withinBound(recent, bound);
   }

@@ -1,6 +1,6 @@
 import { unreachable } from '../assert.ts';
 import { type Failure, refuse } from '../failure.ts';
-import { KEPT_ANSWER_BYTES_MAX } from '../limits.ts';
+import { KEPT_ANSWER_BYTES_MAX, LOG_LIMITS, type LogLimits } from '../limits.ts';
 import type { RecordedRequest } from '../log/entry.ts';
 import { Log } from '../log/log.ts';
 import type { ChangeRow } from '../log/captured.ts';
@@ -58,13 +58,13 @@ export class Leader {
   /** The alarm that is set, as far as this leader knows since it woke. */
   #alarmAt: number | null = null;
 
-  constructor(sql: Sql, assignment: Assignment) {
+  constructor(sql: Sql, assignment: Assignment, limits: LogLimits = LOG_LIMITS) {
     this.#sql = sql;
     this.#assignment = assignment;
     run(sql, 'PRAGMA ignore_check_constraints = OFF');
-    this.#log = new Log(sql);
+    this.#log = new Log(sql, limits);
     this.#transactions = new UserTransactions(sql);
-    this.#fanout = new Fanout(assignment, this.#log);
+    this.#fanout = new Fanout(assignment, this.#log, limits);
   }
 
   /** Makes storage ready to be written to; once, before the first leader is loaded over it. */

@@ -1,16 +1,20 @@
-import { RECENT_CHARS_MAX } from '../limits.ts';
 import type { StoredEntry } from '../log/tail.ts';
 import type { Lsn } from '../lsn.ts';
 
 /** The newest entries, without a gap, so that the usual batch is made without reading the log back. */
 export class Recent {
+  readonly #charsMax: number;
   #entries: StoredEntry[] = [];
   #chars = 0;
+
+  constructor(charsMax: number) {
+    this.#charsMax = charsMax;
+  }
 
   push(entry: StoredEntry): void {
     this.#entries.push(entry);
     this.#chars += entry.text.length;
-    if (this.#chars > 2 * RECENT_CHARS_MAX) this.#halve();
+    if (this.#chars > 2 * this.#charsMax) this.#halve();
   }
 
   /** All entries after `lsn`, or null where the one that follows it is not here. */
@@ -24,7 +28,7 @@ export class Recent {
   #halve(): void {
     let from = 0;
     for (const entry of this.#entries) {
-      if (this.#chars <= RECENT_CHARS_MAX) break;
+      if (this.#chars <= this.#charsMax) break;
       this.#chars -= entry.text.length;
       from += 1;
     }

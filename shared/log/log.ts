@@ -1,4 +1,5 @@
 import { assert } from '../assert.ts';
+import { LOG_LIMITS, type LogLimits } from '../limits.ts';
 import { type Epoch, EPOCH_FIRST, type Lsn, LSN_ZERO, lsnAfter } from '../lsn.ts';
 import { Lru } from '../lru.ts';
 import type { Position } from '../position.ts';
@@ -41,6 +42,7 @@ export function createLog(sql: Sql): void {
  */
 export class Log {
   readonly #sql: Sql;
+  readonly #limits: LogLimits;
   #end: ChainEnd;
   /** Null on a replica that never led. */
   #tail: TailEnd | null;
@@ -48,8 +50,9 @@ export class Log {
   /** Places that were reached by reading, so that a follower that catches up is read to from where it is. */
   readonly #reached = new Lru<Lsn, TailPlace>(READERS_MAX);
 
-  constructor(sql: Sql) {
+  constructor(sql: Sql, limits: LogLimits = LOG_LIMITS) {
     this.#sql = sql;
+    this.#limits = limits;
     const segments = loadSegmentsEnd(sql);
     this.#tail = loadTailEnd(sql);
     this.#end = later(this.#tail?.end ?? EMPTY, segments?.end ?? EMPTY);
@@ -81,7 +84,12 @@ export class Log {
 
   /** Makes the captured changes one entry. The last thing that a transaction does. */
   close(epoch: Epoch, captured: readonly ChangeRow[], request: RecordedRequest | null): StoredEntry {
-    const { entry, tail } = closeEntry(this.#sql, this.#leading(), { epoch, captured, request });
+    const { entry, tail } = closeEntry(this.#sql, this.#leading(), {
+      epoch,
+      captured,
+      request,
+      limits: this.#limits,
+    });
     this.#tail = tail;
     this.#end = tail.end;
     return entry;
@@ -97,12 +105,8 @@ export class Log {
     const last = entries.at(-1);
     if (last === undefined) return;
     const from = lsnAfter(this.#end.lsn);
-    writeSegment(
-      this.#sql,
-      from,
-      last,
-      entries.map((entry) => entry.text),
-    );
+    const texts = entries.map((entry) => entry.text);
+    writeSegment(this.#sql, { from, last, texts }, this.#limits.segmentPartChars);
     this.#end = last.end;
     this.#received = last.time;
   }

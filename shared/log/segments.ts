@@ -1,4 +1,3 @@
-import { SEGMENT_PART_CHARS } from '../limits.ts';
 import type { Epoch, Lsn } from '../lsn.ts';
 import { all, first, run, type Sql, type SqlRow } from '../ports.ts';
 import { type ChainEnd, decodeEntry, type Hash, hashOf, joinEntries, splitEntries } from './entry.ts';
@@ -23,10 +22,16 @@ export function createSegments(sql: Sql): void {
   );
 }
 
-/** Stores consecutive entries, from the LSN `from` to `last`. */
-export function writeSegment(sql: Sql, from: Lsn, last: StoredEntry, texts: readonly string[]): void {
+export interface Segment {
+  readonly from: Lsn;
+  readonly last: StoredEntry;
+  readonly texts: readonly string[];
+}
+
+/** Stores consecutive entries, the text in parts of so many characters. */
+export function writeSegment(sql: Sql, { from, last, texts }: Segment, partChars: number): void {
   const { end, time } = last;
-  const [head = '', ...parts] = inParts(joinEntries(texts));
+  const [head = '', ...parts] = inParts(joinEntries(texts), partChars);
   run(
     sql,
     'INSERT INTO _tidemark_segments (last_lsn, first_lsn, epoch, hash, time, text) VALUES (?, ?, ?, ?, ?, ?)',
@@ -49,10 +54,10 @@ export function writeSegment(sql: Sql, from: Lsn, last: StoredEntry, texts: read
 }
 
 /** Never cuts a surrogate pair: SQLite keeps UTF-8, in which half of one cannot be written. */
-function inParts(text: string): string[] {
+function inParts(text: string, partChars: number): string[] {
   const parts: string[] = [];
   for (let from = 0; from < text.length;) {
-    const end = from + SEGMENT_PART_CHARS;
+    const end = from + partChars;
     const to = isHighSurrogate(text.charCodeAt(end - 1)) ? end - 1 : end;
     parts.push(text.slice(from, to));
     from = to;

@@ -1,5 +1,5 @@
 import { assert, present } from '../assert.ts';
-import { HASHED_CHARS_EVERY, HASHED_ENTRIES_EVERY, LOG_PAGE_ROWS } from '../limits.ts';
+import { LOG_PAGE_ROWS, type LogLimits } from '../limits.ts';
 import { type Epoch, type Lsn, lsnAfter } from '../lsn.ts';
 import { all, first, run, type Sql, type SqlRow } from '../ports.ts';
 import type { ChangeRow } from './captured.ts';
@@ -191,6 +191,7 @@ export interface EntryContent {
   readonly epoch: Epoch;
   readonly captured: readonly ChangeRow[];
   readonly request: RecordedRequest | null;
+  readonly limits: LogLimits;
 }
 
 /** Makes one entry of the captured changes, which must be some and the last that there are; gives the new end. */
@@ -199,14 +200,14 @@ export function closeEntry(
   tail: TailEnd,
   content: EntryContent,
 ): { readonly entry: StoredEntry; readonly tail: TailEnd } {
-  const { epoch, captured, request } = content;
+  const { epoch, captured, request, limits } = content;
   const { id: lastChange, time } = present(captured.at(-1), 'the changes of an entry');
   const position = { epoch, lsn: lsnAfter(tail.end.lsn) };
   const changes = captured.map((row) => row.line);
   const text = encodeEntry({ position, time, previous: tail.end.hash, request, changes });
   const end: ChainEnd = { ...position, hash: hashOf(text) };
   const charsSinceMark = tail.charsSinceMark + text.length;
-  const isDue = position.lsn % HASHED_ENTRIES_EVERY === 0 || charsSinceMark > HASHED_CHARS_EVERY;
+  const isDue = position.lsn % limits.hashedEntriesEvery === 0 || charsSinceMark > limits.hashedCharsEvery;
   const isItsChange = captured.length === 1 && request === null && epoch === tail.end.epoch && !isDue;
   if (!isItsChange) writeMark(sql, { end, lastChange, begins: false, request });
   return {

@@ -5,7 +5,7 @@ import { LSN_ZERO } from '../../shared/lsn.ts';
 import { all, run } from '../../shared/ports.ts';
 import { showPosition } from '../../shared/position.ts';
 import { digest } from '../../shared/tables/digest.ts';
-import { GATHER_MS } from '../../shared/limits.ts';
+import { LOG_LIMITS } from '../../shared/limits.ts';
 import { TIME_ZERO } from '../simulator/clock.ts';
 import type { Host } from '../simulator/host.ts';
 import type { Envelope } from '../simulator/messages.ts';
@@ -42,7 +42,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   settle: (stage) => {
     do {
       while (stage.wire.length > 0) for (const envelope of stage.take(() => true)) stage.deliver(envelope);
-    } while (stage.skipTo(GATHER_MS));
+    } while (stage.skipTo(LOG_LIMITS.gatherMs));
   },
 
   drop: (stage, { words }) => {

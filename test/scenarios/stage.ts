@@ -2,6 +2,7 @@ import { present } from '../../shared/assert.ts';
 import { toEpoch, toLsn } from '../../shared/lsn.ts';
 import { type Position, showPosition } from '../../shared/position.ts';
 import { MESSAGE_VERSION } from '../../shared/protocol/messages.ts';
+import { LOG_LIMITS } from '../../shared/limits.ts';
 import type { Region } from '../../shared/regions.ts';
 import type { Statement } from '../../shared/tables/values.ts';
 import { Clock, TIME_ZERO } from '../simulator/clock.ts';
@@ -39,6 +40,7 @@ export class Stage {
         record: (happening) => this.#recorded(happening),
       }),
       random: new Random(1),
+      limits: LOG_LIMITS,
       faultsOf: (replica) => this.#faults(replica),
     });
     this.said();

@@ -1,3 +1,4 @@
+import type { LogLimits } from '../../shared/limits.ts';
 import { EPOCH_FIRST } from '../../shared/lsn.ts';
 import type { Leadership, ReplicaRef } from '../../shared/protocol/assignment.ts';
 import type { Region } from '../../shared/regions.ts';
@@ -23,15 +24,16 @@ export interface ClusterParts {
   readonly surroundingsOf: (replica: string) => Surroundings;
   readonly random: Random;
   readonly faultsOf: (replica: string) => Faults;
+  readonly limits: LogLimits;
 }
 
 /** Makes every replica of `leadership` and tells it what it is. */
-export function startCluster({ leadership, surroundingsOf, random, faultsOf }: ClusterParts): Hosts {
+export function startCluster({ leadership, surroundingsOf, random, faultsOf, limits }: ClusterParts): Hosts {
   const refs = [leadership.leader, ...leadership.followers];
   const hosts = refs.map((self) => {
     const surroundings = surroundingsOf(self.name);
     const storage = storageOf(surroundings, random.fork());
-    const host = new Host({ self, surroundings, storage, faults: faultsOf(self.name) });
+    const host = new Host({ self, surroundings, storage, faults: faultsOf(self.name), limits });
     host.assign({ ...leadership, database: DATABASE, incarnation: INCARNATION, self });
     return [self.name, host] as const;
   });

@@ -8,6 +8,8 @@ import type { World } from './world.ts';
 
 /** A step uses SQL a few times at least and some dozens of times at most. */
 const FAILED_STEP_USES_MAX = 40;
+/** Of the steps that fail, so many do because the replica crashes in the middle of them. */
+const CRASH_IN_STEP = 0.3;
 /** Of the callers of an object, so many still go to an instance that was replaced. */
 const REPLACED_RATE = 0.3;
 
@@ -50,12 +52,19 @@ export class Disasters {
     const { rates, flushMs, downMs } = this.#plan;
     const random = this.#random.fork();
     const isHit = (rate: number) => this.#isOn && rate > 0 && random.chance(rate);
+    const restartSoon = () =>
+      this.#world?.clock.after(random.between(1, downMs), () => this.#nodeOf(node).restart());
     return {
       flushMs: () => (isHit(rates.slowDisk) ? random.between(1, flushMs) : 0),
       failStepAfter: () => (isHit(rates.failedStep) ? random.below(FAILED_STEP_USES_MAX) : null),
+      crashesInStep: () => {
+        if (!isHit(CRASH_IN_STEP)) return false;
+        restartSoon();
+        return true;
+      },
       crashAfter: (effects) => {
         if (!isHit(rates.crashBetweenEffects)) return null;
-        this.#world?.clock.after(random.between(1, downMs), () => this.#nodeOf(node).restart());
+        restartSoon();
         return random.below(effects);
       },
       alarmTwice: () => isHit(rates.alarmTwice),

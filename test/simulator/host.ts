@@ -1,7 +1,7 @@
 import { present, unreachable } from '../../shared/assert.ts';
 import { Follower, type FollowerEffect, type FollowerEvent } from '../../shared/follower/follower.ts';
 import { Leader, type LeaderEffect, type LeaderEvent } from '../../shared/leader/leader.ts';
-import { SEND_TIMEOUT_MS } from '../../shared/limits.ts';
+import { LOG_LIMITS, type LogLimits, SEND_TIMEOUT_MS } from '../../shared/limits.ts';
 import type { Position } from '../../shared/position.ts';
 import { assign, type Assigned, loadAssigned } from '../../shared/protocol/assigned.ts';
 import { type Assignment, type ReplicaRef, roleOf } from '../../shared/protocol/assignment.ts';
@@ -29,6 +29,7 @@ export interface HostParts {
   readonly surroundings: Surroundings;
   readonly storage: Storage;
   readonly faults: Faults;
+  readonly limits?: LogLimits;
 }
 
 /**
@@ -40,6 +41,7 @@ export class Host {
   readonly #surroundings: Surroundings;
   readonly #storage: Storage;
   readonly #faults: Faults;
+  readonly #limits: LogLimits;
   readonly #gate: Gate;
   /** Null while nothing has woken the object since its memory was lost. */
   #core: Core | null = null;
@@ -52,11 +54,12 @@ export class Host {
   readonly #outgoing = new Map<number, Outgoing>();
   #durable: Position | null = null;
 
-  constructor({ self, surroundings, storage, faults }: HostParts) {
+  constructor({ self, surroundings, storage, faults, limits = LOG_LIMITS }: HostParts) {
     this.self = self;
     this.#surroundings = surroundings;
     this.#storage = storage;
     this.#faults = faults;
+    this.#limits = limits;
     const { clock } = surroundings;
     const onAlarm = () => this.#alarm();
     this.#gate = new Gate({
@@ -158,8 +161,8 @@ export class Host {
     const assigned = present(loadAssigned(this.#storage), 'an assignment');
     const core: Core =
       roleOf(assigned.assignment) === 'leader'
-        ? { role: 'leader', leader: new Leader(this.#storage, assigned.assignment), assigned }
-        : { role: 'follower', follower: new Follower(this.#storage, assigned), assigned };
+        ? { role: 'leader', leader: new Leader(this.#storage, assigned.assignment, this.#limits), assigned }
+        : { role: 'follower', follower: new Follower(this.#storage, assigned, this.#limits), assigned };
     this.#core = core;
     const position = positionOf(core);
     this.#surroundings.record({
@@ -210,10 +213,7 @@ export class Host {
     if (core.role !== 'leader') return;
     const before = core.leader.position;
     const effects = this.#step(() => core.leader.step(event));
-    if (effects === null) {
-      if (event.kind === 'alarm') this.#gate.retryAlarm();
-      return this.#gate.settle();
-    }
+    if (effects === null) return this.#stepFailed(event.kind === 'alarm');
     const { position } = core.leader;
     if (position.lsn !== before.lsn) {
       this.#surroundings.record({ event: 'append', replica: this.self.name, position, op });
@@ -228,7 +228,7 @@ export class Host {
     if (core.role !== 'follower') return;
     const before = core.follower.applied;
     const effects = this.#step(() => core.follower.step(event));
-    if (effects === null) return this.#gate.settle();
+    if (effects === null) return this.#stepFailed(false);
     const after = core.follower.applied;
     if (batch !== null && after.lsn !== before.lsn) {
       for (const apply of applied(this.self.name, batch, { before, after })) this.#surroundings.record(apply);
@@ -250,6 +250,10 @@ export class Host {
       });
     } catch (error) {
       if (!(error instanceof InjectedFault)) throw error;
+      if (this.#faults.crashesInStep()) {
+        this.crash();
+        return null;
+      }
       this.#core = null;
       this.#bootsAfter = 'rollback';
       this.#awake();
@@ -258,6 +262,12 @@ export class Host {
     } finally {
       this.#storage.arm(null);
     }
+  }
+
+  #stepFailed(wasAlarm: boolean): void {
+    if (!this.#isUp) return;
+    if (wasAlarm) this.#gate.retryAlarm();
+    this.#gate.settle();
   }
 
   #takeDigest(position: Position): void {

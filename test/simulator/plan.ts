@@ -1,3 +1,4 @@
+import { LOG_LIMITS, type LogLimits } from '../../shared/limits.ts';
 import { REGIONS, type Region } from '../../shared/regions.ts';
 import type { Skew } from './local-clock.ts';
 import { Random } from './random.ts';
@@ -16,6 +17,7 @@ export interface Plan {
   readonly delayMs: { readonly least: number; readonly most: number };
   readonly rates: Rates;
   readonly workloads: readonly Share[];
+  readonly limits: LogLimits;
   /** On average one such event in so many milliseconds; null: none. */
   readonly every: Readonly<Record<Occasion, number | null>>;
   readonly downMs: number;
@@ -100,6 +102,7 @@ export function drawPlan(seed: number): Plan {
       users: sometimes(0.5, 1),
     },
     workloads: drawShares(random.fork()),
+    limits: drawLimits(random.fork()),
     every: {
       crashMs: every(0.5, 200 * thinkMs, 4_000 * thinkMs),
       evictMs: every(0.5, 200 * thinkMs, 4_000 * thinkMs),
@@ -116,6 +119,20 @@ export function drawPlan(seed: number): Plan {
     flushMs: random.pick([1, 10, 100]),
     skew: random.chance(0.4) ? drawSkew(random) : null,
     older: random.chance(0.2) ? { share: 0.3 + 0.4 * random.fraction(), ms: 200 * thinkMs } : null,
+  };
+}
+
+/** Small ones, so that what happens at a limit happens often; those of production in some seeds. */
+function drawLimits(random: Random): LogLimits {
+  if (random.chance(0.2)) return LOG_LIMITS;
+  return {
+    hashedEntriesEvery: random.pick([1, 3, 64]),
+    hashedCharsEvery: random.pick([100, 5_000, LOG_LIMITS.hashedCharsEvery]),
+    segmentPartChars: random.pick([40, 1_000, LOG_LIMITS.segmentPartChars]),
+    batchEntriesMax: random.pick([1, 2, 20]),
+    batchCharsMax: random.pick([1, 500, 5_000]),
+    gatherMs: random.pick([0, 10, LOG_LIMITS.gatherMs]),
+    recentCharsMax: random.pick([0, 500, 20_000]),
   };
 }
 

@@ -83,29 +83,31 @@ export async function runMany({ from, seeds, workload, plan }: ManyRuns): Promis
   const began = performance.now();
   let shownAt = began;
   let operations = 0;
-  let failed = 0;
+  let failed: number[] = [];
   const rate = (count: number) => (count / ((performance.now() - began) / 1000)).toFixed(1);
   for (let seed = from; seed < from + seeds; seed += 1) {
     const history: HistoryEvent[] = [];
     const [first, ...others] = wrongWith({ ...drawPlan(seed), ...changed }, history, user);
     operations += history.filter(({ event }) => event === 'invoke').length;
     if (first !== undefined) {
-      failed += 1;
+      failed = [...failed, seed];
       const more = others.length > 0 ? ` (and ${others.length} more)` : '';
       console.log(`seed ${seed}: ${first.id}: ${first.what}${more}`);
-      console.log(`  npm run simulate -- --seed ${seed}${again} --shrink`);
+      console.log(`  npm run simulate -- --seed ${seed}${again}`);
     }
     if (performance.now() - shownAt < PROGRESS_MS) continue;
     shownAt = performance.now();
     const done = seed - from + 1;
     console.log(
-      `${done} of ${seeds} seeds, ${failed} failed, ${rate(done)} seeds/s, ${rate(operations)} operations/s`,
+      `${done} of ${seeds} seeds, ${failed.length} failed, ${rate(done)} seeds/s, ${rate(operations)} operations/s`,
     );
   }
   console.log(
-    `seeds ${from} to ${from + seeds - 1}: ${failed} failed, ${rate(seeds)} seeds/s, ${rate(operations)} operations/s`,
+    `seeds ${from} to ${from + seeds - 1}: ${failed.length} failed, ${rate(seeds)} seeds/s, ${rate(operations)} operations/s`,
   );
-  return failed === 0 ? 0 : 1;
+  const [first] = failed;
+  if (first !== undefined) await runOne({ seed: first, plan, workload, trace: false, shrink: true });
+  return failed.length === 0 ? 0 : 1;
 }
 
 function show(plan: Plan, history: readonly HistoryEvent[]): void {

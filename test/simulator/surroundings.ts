@@ -15,6 +15,8 @@ export interface Faults {
   flushMs(): number | null;
   /** After how many uses of SQL this step fails; null: it does not. */
   failStepAfter(): number | null;
+  /** Whether a step that fails does so because the replica crashes. */
+  crashesInStep(): boolean;
   /** After how many of `effects` that may leave now the replica crashes; null: it does not. */
   crashAfter(effects: number): number | null;
   /** Whether an alarm that fired fires again. */
@@ -26,6 +28,7 @@ export interface Faults {
 export const NO_FAULTS: Faults = {
   flushMs: () => 0,
   failStepAfter: () => null,
+  crashesInStep: () => false,
   crashAfter: () => null,
   alarmTwice: () => false,
   meetsReplaced: () => false,

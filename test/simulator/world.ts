@@ -1,6 +1,7 @@
 import { present } from '../../shared/assert.ts';
 import { savePhase } from '../../shared/directory/store.ts';
 import { Directory } from '../../shared/directory/directory.ts';
+import type { LogLimits } from '../../shared/limits.ts';
 import { toEpoch } from '../../shared/lsn.ts';
 import { run, type Sql } from '../../shared/ports.ts';
 import type { Leadership, ReplicaRef } from '../../shared/protocol/assignment.ts';
@@ -21,6 +22,7 @@ import { USERS } from './workload.ts';
 export interface WorldParts {
   readonly regions: readonly Region[];
   readonly epoch: number;
+  readonly limits: LogLimits;
   readonly random: Random;
   readonly history: HistoryEvent[];
   readonly skewOf: () => Skew;
@@ -43,11 +45,12 @@ export class World {
     this.leadership = leadershipOf(parts.regions, toEpoch(parts.epoch));
     this.record = recordOf(this.leadership);
     const { leadership } = this;
-    const { random, faultsOf } = parts;
+    const { random, faultsOf, limits } = parts;
     this.hosts = startCluster({
       leadership,
       random,
       faultsOf,
+      limits,
       surroundingsOf: (node) => this.surroundingsOf(node),
     });
     this.#addObject(DIRECTORY, (sql) => directory(sql, this.record));

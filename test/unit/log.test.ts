@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import {
   ENTRY_BYTES_MAX,
-  HASHED_ENTRIES_EVERY,
+  LOG_LIMITS,
   REQUEST_ID_KEPT_MS,
-  SEGMENT_PART_CHARS,
 } from '../../shared/limits.ts';
 import {
   decodeEntry,
@@ -100,9 +99,9 @@ describe('the log that a leader writes', () => {
 
   it('[LG2] stores a hash every so many entries', () => {
     const writer = new Writer();
-    for (let i = 0; i < 2 * HASHED_ENTRIES_EVERY + 5; i += 1) writer.add([`"t"\t\t[${i}]`]);
+    for (let i = 0; i < 2 * LOG_LIMITS.hashedEntriesEvery + 5; i += 1) writer.add([`"t"\t\t[${i}]`]);
     const marked = all(writer.sql, 'SELECT lsn FROM _tidemark_entries ORDER BY lsn').map(([lsn]) => lsn);
-    expect(marked).toStrictEqual([0, HASHED_ENTRIES_EVERY, 2 * HASHED_ENTRIES_EVERY]);
+    expect(marked).toStrictEqual([0, LOG_LIMITS.hashedEntriesEvery, 2 * LOG_LIMITS.hashedEntriesEvery]);
   });
 
   it('[LG3] is the same wherever it is loaded again: same end, same texts, chained by hash', () => {
@@ -200,7 +199,7 @@ describe('the log that a follower receives', () => {
         );
         return writer.add(lines);
       });
-      expect(entries[0]?.text.length).toBeGreaterThan(2 * SEGMENT_PART_CHARS);
+      expect(entries[0]?.text.length).toBeGreaterThan(2 * LOG_LIMITS.segmentPartChars);
       for (const entry of entries) log.append([entry]);
       expect(texts(new Log(sql).readAfter(LSN_ZERO, ALL))).toStrictEqual(writer.texts);
       expect(writer.texts.every((text) => text.isWellFormed())).toBe(true);
