@@ -1,7 +1,7 @@
 import { refuse } from '../failure.ts';
 import { all, first, type Sql } from '../ports.ts';
 import { rowLine, SEQUENCE_TABLE } from './change.ts';
-import { readLayout } from './schema.ts';
+import { readLayout, type TableLayout } from './schema.ts';
 
 /**
  * AUTOINCREMENT's counters are state too, and no trigger can watch sqlite_sequence. A follower that inserts the
@@ -12,6 +12,9 @@ export class Sequences {
   readonly #sql: Sql;
   #seen: ReadonlyMap<string, string> = new Map();
   #isInUse = false;
+  /** As the schema has it since `reload`: an insert would otherwise read it several times over. */
+  #tables: readonly string[] | null = null;
+  readonly #layouts = new Map<string, TableLayout>();
 
   constructor(sql: Sql) {
     this.#sql = sql;
@@ -20,6 +23,8 @@ export class Sequences {
 
   /** Call after a schema statement, which moves the counters of every replica alike, and after a rollback. */
   reload(): void {
+    this.#tables = null;
+    this.#layouts.clear();
     this.#isInUse = first(this.#sql, "SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence'") !== null;
     this.#seen = this.#read();
   }
@@ -55,16 +60,22 @@ export class Sequences {
     return counters;
   }
 
-  #autoincrementTables(): string[] {
+  #autoincrementTables(): readonly string[] {
     const text = "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%autoincrement%'";
-    return all(this.#sql, text).map(([name]) => name as string);
+    return (this.#tables ??= all(this.#sql, text).map(([name]) => name as string));
+  }
+
+  #layoutOf(table: string): TableLayout {
+    const layout = this.#layouts.get(table) ?? readLayout(this.#sql, table);
+    this.#layouts.set(table, layout);
+    return layout;
   }
 
   /** The counter's row, '' for none, at a follower that had `before` and inserts what is logged. */
   #movedTo(name: string, before: string, lines: readonly string[]): string {
     const start = `${JSON.stringify(name)}\t\t`;
     const inserted = lines.filter((line) => line.startsWith(start)).map((line) => line.slice(start.length));
-    const layout = inserted.length === 0 ? null : readLayout(this.#sql, name);
+    const layout = inserted.length === 0 ? null : this.#layoutOf(name);
     if (layout === null || !layout.autoincrement) return before;
     const at = layout.columns.indexOf(String(layout.key[0]));
     const ids = inserted.map((image) => (JSON.parse(image) as number[])[at] ?? 0);

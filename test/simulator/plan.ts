@@ -118,7 +118,7 @@ export function drawPlan(seed: number): Plan {
     pauseMs: random.pick([20, 500, 20_000]),
     flushMs: random.pick([1, 10, 100]),
     skew: random.chance(0.4) ? drawSkew(random) : null,
-    older: random.chance(0.2) ? { share: 0.3 + 0.4 * random.fraction(), ms: 200 * thinkMs } : null,
+    older: random.chance(0.3) ? { share: 0.3 + 0.4 * random.fraction(), ms: 1_000 * thinkMs } : null,
   };
 }
 

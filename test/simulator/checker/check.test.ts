@@ -258,6 +258,19 @@ describe('the checker', () => {
     expect(check(historyWith({}))).toEqual([]);
   });
 
+  it('lets an entry go that was not durable, and its operation find nothing to do when it is tried again', () => {
+    const item = [write(3, at(2), [['compare-and-set', 'a', 2, 9]], 'c'), append(3)];
+    const again = [
+      ack('weur', 3, at(2), 'c'),
+      ok(3, at(2), [[]]),
+      write(7, at(2), [['item', 3]]),
+      append(3, 7),
+      durable('weur', 3),
+      ok(7, at(3)),
+    ];
+    expect(check(historyWith({ item, again }))).toEqual([]);
+  });
+
   it('[SM3] has a history that violates each predicate', () => {
     expect(Object.keys(VIOLATIONS).toSorted()).toEqual(Object.keys(PREDICATES).toSorted());
   });

@@ -1,6 +1,7 @@
 import { HASH_OF_NOTHING } from '../../../shared/log/entry.ts';
 import { toEpoch, toLsn } from '../../../shared/lsn.ts';
 import { type Position, showPosition } from '../../../shared/position.ts';
+import type { Append } from '../history.ts';
 import { ByPosition, type Facts, isBefore, succeeded } from './facts.ts';
 
 /** Dense: a replica applies n + 1 after n, and wakes where it durably was. */
@@ -93,15 +94,37 @@ export function* I4(facts: Facts): Generator<string> {
 /** What is acknowledged, sent or read was durable at that replica before, and an acknowledged write stays. */
 export function* I7(facts: Facts): Generator<string> {
   yield* leftBeforeDurable(facts);
-  const appended = new Set(facts.of('append').map(({ op }) => op));
+  const lost = lostThoughDurable(facts);
   const kept = new Map(facts.entries.map(({ op, position }) => [op, position]));
   for (const { end } of succeeded(facts, 'write')) {
-    if (!appended.has(end.op)) continue;
     const position = kept.get(end.op);
-    if (position === undefined) yield `operation ${end.op} is acknowledged, and its entry is lost`;
-    else if (position.lsn !== end.position.lsn)
+    if (position === undefined && lost.has(end.op))
+      yield `operation ${end.op} is acknowledged, and its entry is lost`;
+    if (position !== undefined && position.lsn !== end.position.lsn)
       yield `operation ${end.op} is acknowledged at another position than its own`;
   }
+}
+
+/**
+ * The operations of entries that were durable and are gone after a boot. An entry that was not may go: its operation, when
+ * it is tried again, may find other rows and make none, and say so.
+ */
+function lostThoughDurable(facts: Facts): Set<number | null> {
+  let entries: (Append & { isDurable: boolean })[] = [];
+  const lost = new Set<number | null>();
+  for (const event of facts.history) {
+    if (event.event === 'append') entries.push({ ...event, isDurable: false });
+    if (event.event === 'durable')
+      for (const entry of entries)
+        entry.isDurable ||= event.replica === entry.replica && !isBefore(event.position, entry.position);
+    if (event.event !== 'boot' || event.role !== 'leader') continue;
+    for (const { op } of entries.filter(
+      ({ position, isDurable }) => isDurable && isBefore(event.position, position),
+    ))
+      lost.add(op);
+    entries = entries.filter(({ position }) => !isBefore(event.position, position));
+  }
+  return lost;
 }
 
 function* leftBeforeDurable(facts: Facts): Generator<string> {
