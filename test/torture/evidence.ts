@@ -9,6 +9,7 @@ export const EVIDENCE: Readonly<Record<PredicateId, string>> = {
   I2: 'the log in every file',
   I3: 'the log in every file',
   I4: 'the logs in all files, against each other',
+  I5: 'nothing: only the leader’s log is read as made by it',
   I6: 'nothing: there is one epoch',
   I7: 'every acknowledged write is in the journal where it was acknowledged; nothing of what was durable when',
   I8: 'every entry has one row in the journal, of an operation that was invoked',

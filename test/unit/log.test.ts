@@ -1,9 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import {
-  ENTRY_BYTES_MAX,
-  LOG_LIMITS,
-  REQUEST_ID_KEPT_MS,
-} from '../../shared/limits.ts';
+import { ENTRY_BYTES_MAX, LOG_LIMITS, REQUEST_ID_KEPT_MS } from '../../shared/limits.ts';
 import {
   decodeEntry,
   ENTRY_FORMAT,

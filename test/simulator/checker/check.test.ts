@@ -99,6 +99,11 @@ const VIOLATIONS: Readonly<Record<PredicateId, Readonly<Record<string, readonly 
     }),
     'another entry kept': historyWith({ finals: [final('weur'), logWith(2, [1, 3, hash(9), hash(2)])] }),
   },
+  I5: {
+    'an entry of another replica': historyWith({
+      again: [{ event: 'append', replica: 'enam', position: at(3), op: 3 }, durable('enam', 3)],
+    }),
+  },
   I6: {
     'an entry of an epoch that is over': historyWith({
       follow: [{ event: 'leadership', epoch: 2 }, apply(1), durable('enam', 1)],

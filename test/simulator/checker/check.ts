@@ -1,7 +1,7 @@
 import type { HistoryEvent } from '../history.ts';
 import { gather, type Predicate } from './facts.ts';
 import { CYC } from './cycles.ts';
-import { I6 } from './epochs.ts';
+import { I5, I6 } from './epochs.ts';
 import { LIN } from './linearizable.ts';
 import { I1, I2, I3, I4, I7, I8, I10, K1 } from './log.ts';
 import { I11, T5, T6 } from './rows.ts';
@@ -15,6 +15,7 @@ export const PREDICATES = {
   I2,
   I3,
   I4,
+  I5,
   I6,
   I7,
   I8,
