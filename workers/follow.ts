@@ -1,3 +1,4 @@
+import { present } from '../shared/assert.ts';
 import type { Position } from '../shared/position.ts';
 import type { DatabaseRecord } from '../shared/protocol/messages.ts';
 import type { Ask, Reply, Routing, Turn } from '../shared/routing/asks.ts';
@@ -8,7 +9,7 @@ import { forgetRecord, lookUp } from './records.ts';
 
 /**
  * Does what a routing (shared/routing/) asks for, until it ends.
- * @throws Refusal where a database that is looked up is gone
+ * @throws Refusal as the routing does, and where a database that is looked up is gone or its directory is out of reach
  */
 export async function follow<T>(c: EdgeContext, user: string | null, routing: Routing<T>): Promise<T> {
   let step = routing.next();
@@ -73,5 +74,5 @@ function positionIn(seen: readonly (readonly [number, Position])[], partition: n
 
 /** The object that holds a user's session with this database, and with no later one of its name. */
 function userSession(c: EdgeContext, { incarnation }: DatabaseRecord, user: string | null) {
-  return c.env.SESSION.getByName(`${incarnation}/${user}`);
+  return c.env.SESSION.getByName(`${incarnation}/${present(user, 'the user whose session is asked')}`);
 }

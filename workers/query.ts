@@ -42,7 +42,6 @@ async function openSession(c: EdgeContext, database: string): Promise<DatabaseRe
 
 async function readWork(c: EdgeContext, options: QueryOptions, record: DatabaseRecord): Promise<Work> {
   const { raw } = c.req;
-  const now = Date.now();
   const place = placeOf(c.env, raw);
   const { text, bytes } = await readBody(raw);
   const statements = parseQueryBody(text);
@@ -55,7 +54,8 @@ async function readWork(c: EdgeContext, options: QueryOptions, record: DatabaseR
     wait_ms,
     hasUser: user !== null,
     request: idempotencyKey === null ? null : await requestId(idempotencyKey, bytes),
-    now,
+    // Not from before the body was read: a slow upload is no wait for a position.
+    now: Date.now(),
     nearestOf: (leadership) => nearestReplica(place, leadership),
     needOf: (current, partition) => {
       // A database made anew under the old name is another database: the token that came is not its own.

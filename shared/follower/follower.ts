@@ -208,7 +208,7 @@ export class Follower {
     return {
       kind: 'answer',
       call,
-      answer: { kind: 'behind', position: this.applied, waited_ms: now - since },
+      answer: { kind: 'behind', position: this.applied, waited_ms: waited(since, now) },
     };
   }
 
@@ -221,7 +221,7 @@ export class Follower {
       }
       const room = new ResultRoom();
       const results = prepared.map((statement) => this.#preparer.read(statement, room));
-      const waited_ms = now - since;
+      const waited_ms = waited(since, now);
       const staleness_ms = this.stalenessMs(now);
       const receipt = {
         role: 'follower',
@@ -244,4 +244,9 @@ export class Follower {
       };
     }
   }
+}
+
+/** A clock may be set back while a read waits, and nobody has waited for less than no time. */
+function waited(since: number, now: number): number {
+  return Math.max(0, now - since);
 }

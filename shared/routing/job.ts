@@ -17,7 +17,7 @@ export interface Work {
   readonly hasUser: boolean;
   /** From the Idempotency-Key; of use to writes only. */
   readonly request: RequestId | null;
-  /** The asker's clock when the request came, in milliseconds. */
+  /** The asker's clock when the request had come, body and all, in milliseconds. */
   readonly now: number;
   readonly nearestOf: (leadership: Leadership) => ReplicaRef;
   /**

@@ -46,8 +46,13 @@ function* readForUser(job: Job): Routing<ReplicaAnswer> {
   const needy: Job = position === null ? job : { ...job, need: later(position, job.need) };
   const answer = yield* settle(needy, ask, first);
   if (position === null || hasReached(answer, position)) return answer;
-  const wait_ms = Math.max(0, job.wait_ms - (turn.now - job.now));
-  return yield* readNearest({ ...needy, wait_ms });
+  return yield* readNearest({ ...needy, wait_ms: waitLeft(job, turn.now) });
+}
+
+/** Never more than was asked for: a clock that was set back would have the read wait for as long as it was set. */
+function waitLeft({ wait_ms, now }: Job, later: number): number {
+  const passed = Math.max(0, later - now);
+  return Math.max(0, wait_ms - passed);
 }
 
 function later(a: Position, b: Position | null): Position {
