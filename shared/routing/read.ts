@@ -50,8 +50,8 @@ function* readForUser(job: Job): Routing<ReplicaAnswer> {
 }
 
 /** Never more than was asked for: a clock that was set back would have the read wait for as long as it was set. */
-function waitLeft({ wait_ms, now }: Job, later: number): number {
-  const passed = Math.max(0, later - now);
+function waitLeft({ wait_ms, now: began }: Job, now: number): number {
+  const passed = Math.max(0, now - began);
   return Math.max(0, wait_ms - passed);
 }
 

@@ -48,7 +48,7 @@ interface Running {
   /** Called with what an operation that ended ok gave back, or null. */
   readonly done: (rows: Rows | null) => void;
   tries: number;
-  /** An answer to it was lost or said nothing, or a message was given up that may yet arrive. */
+  /** An answer to it was lost or said nothing. What its router lost, the router must have told: a no from it is a no. */
   isOpen: boolean;
 }
 
@@ -130,10 +130,7 @@ export class Client {
     }
     if (step.done === true) return this.#told(running, step.value.answer);
     const { op, task } = running;
-    this.#edge.ask(op, task.user, step.value, (next) => {
-      running.isOpen ||= this.#edge.hasLostWrite;
-      this.#advance(running, routing, next);
-    });
+    this.#edge.ask(op, task.user, step.value, (next) => this.#advance(running, routing, next));
   }
 
   #told(running: Running, answer: ReplicaAnswer): void {

@@ -23,8 +23,6 @@ export class Edge {
   readonly #waiting = new Map<number, (reply: Reply | null) => void>();
   #record: DatabaseRecord | null = null;
   #lastCall = 0;
-  /** Of the asks replied to last, whether one that may have written got no answer. */
-  hasLostWrite = false;
 
   constructor(name: string, surroundings: Surroundings) {
     this.#name = name;
@@ -55,15 +53,11 @@ export class Edge {
   ask(op: number, user: string | null, asks: readonly Ask[], done: (turn: Turn) => void): void {
     const replies: RoutingReply[] = [];
     let left = asks.length;
-    this.hasLostWrite = false;
-    let hasLost = false;
     for (const [place, ask] of asks.entries()) {
       this.#one(op, user, ask, (reply) => {
-        hasLost ||= reply.kind === 'lost' && ask.kind === 'execute' && ask.mayWrite;
         replies[place] = reply;
         left -= 1;
         if (left > 0) return;
-        this.hasLostWrite = hasLost;
         done({ replies, now: this.#surroundings.clock.now });
       });
     }

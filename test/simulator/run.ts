@@ -3,7 +3,7 @@ import { check } from './checker/check.ts';
 import { toElleJson, toRegisterLines } from './checker/export.ts';
 import { type HistoryEvent, toJsonLines } from './history.ts';
 import { drawPlan, type Plan } from './plan.ts';
-import { differences, shrink } from './shrink.ts';
+import { changed, differences, shrink } from './shrink.ts';
 import { simulatePlan } from './simulation.ts';
 import { type Work, workOf, workOfUser } from './workload.ts';
 import { loadWorkload } from './workloads/load.ts';
@@ -46,7 +46,7 @@ export async function runOne(options: OneRun): Promise<number> {
   const { seed, workload } = options;
   const user = workload === undefined ? null : await loadWorkload(workload);
   const drawn = drawPlan(seed);
-  const plan = { ...drawn, ...(JSON.parse(options.plan ?? '{}') as Partial<Plan>) };
+  const plan = changed(drawn, options.plan ?? '{}');
   const history: HistoryEvent[] = [];
   const wrong = wrongWith(plan, history, user);
   if (options.trace) show(plan, history);
@@ -56,17 +56,34 @@ export async function runOne(options: OneRun): Promise<number> {
   for (const { id, what } of wrong) console.log(`${id}: ${what}`);
   const [first] = wrong;
   if (first === undefined) console.log(`seed ${seed}: ${history.length} events, nothing wrong`);
-  else if (options.shrink) showShrunk(drawn, plan, first, user);
+  else if (options.shrink) showShrunk({ drawn, plan, user, workload }, first);
   return wrong.length === 0 ? 0 : 1;
 }
 
-function showShrunk(drawn: Plan, plan: Plan, { id }: Wrong, user: UserWorkload | null): void {
+interface Failed {
+  readonly drawn: Plan;
+  readonly plan: Plan;
+  readonly user: UserWorkload | null;
+  /** The file that it is of. */
+  readonly workload: string | undefined;
+}
+
+function showShrunk({ drawn, plan, user, workload }: Failed, { id }: Wrong): void {
   const smallest = shrink(plan, (smaller) => wrongWith(smaller, [], user).some((wrong) => wrong.id === id));
   const history: HistoryEvent[] = [];
   wrongWith(smallest, history, user);
   console.log(`\nThe smallest world that was found in which ${id} still fails:\n`);
   show(smallest, history);
-  console.log(`\n  npm run simulate -- --seed ${drawn.seed} --plan '${differences(drawn, smallest)}'`);
+  console.log(`\n${command(drawn.seed, differences(drawn, smallest), workload)}`);
+}
+
+/** What repeats it exactly. */
+function command(seed: number, plan: string | undefined, workload: string | undefined): string {
+  const parts = [
+    ...(plan === undefined ? [] : [`--plan '${plan}'`]),
+    ...(workload === undefined ? [] : [`--workload ${workload}`]),
+  ];
+  return ['  npm run simulate -- --seed', seed, ...parts].join(' ');
 }
 
 export interface ManyRuns {
@@ -78,8 +95,6 @@ export interface ManyRuns {
 
 export async function runMany({ from, seeds, workload, plan }: ManyRuns): Promise<number> {
   const user = workload === undefined ? null : await loadWorkload(workload);
-  const changed = JSON.parse(plan ?? '{}') as Partial<Plan>;
-  const again = `${plan === undefined ? '' : ` --plan '${plan}'`}${workload === undefined ? '' : ` --workload ${workload}`}`;
   const began = performance.now();
   let shownAt = began;
   let operations = 0;
@@ -87,13 +102,13 @@ export async function runMany({ from, seeds, workload, plan }: ManyRuns): Promis
   const rate = (count: number) => (count / ((performance.now() - began) / 1000)).toFixed(1);
   for (let seed = from; seed < from + seeds; seed += 1) {
     const history: HistoryEvent[] = [];
-    const [first, ...others] = wrongWith({ ...drawPlan(seed), ...changed }, history, user);
+    const [first, ...others] = wrongWith(changed(drawPlan(seed), plan ?? '{}'), history, user);
     operations += history.filter(({ event }) => event === 'invoke').length;
     if (first !== undefined) {
       failed = [...failed, seed];
       const more = others.length > 0 ? ` (and ${others.length} more)` : '';
       console.log(`seed ${seed}: ${first.id}: ${first.what}${more}`);
-      console.log(`  npm run simulate -- --seed ${seed}${again}`);
+      console.log(command(seed, plan, workload));
     }
     if (performance.now() - shownAt < PROGRESS_MS) continue;
     shownAt = performance.now();

@@ -57,10 +57,50 @@ const FAULT_RATES = [
   'users',
 ] as const satisfies readonly (keyof Plan['rates'])[];
 
+/**
+ * The plan that a seed drew, with the parts that `json` gives in place of its own; of an object those that it names.
+ * @throws Error for what is no part of a plan: a world that is not the one that was meant would pass unnoticed
+ */
+export function changed(drawn: Plan, json: string): Plan {
+  return changedPart('--plan', drawn, parsed(json)) as Plan;
+}
+
+const MAY_BE_NULL: ReadonlySet<string> = new Set(['skew', 'older'] satisfies (keyof Plan)[]);
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch (error) {
+    throw new Error(`--plan must be JSON: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+function changedPart(name: string, drawn: unknown, given: unknown): unknown {
+  if (!isParts(drawn)) {
+    const isNever = given === null && name.startsWith('every.');
+    if (typeof drawn === 'number' && typeof given !== 'number' && !isNever)
+      throw new Error(`${name} must be a number, not ${JSON.stringify(given)}`);
+    return given;
+  }
+  if (given === null && MAY_BE_NULL.has(name)) return given;
+  if (!isParts(given)) throw new Error(`${name} must be an object, not ${JSON.stringify(given)}`);
+  const parts = Object.entries(given).map(([part, value]) => {
+    if (!(part in drawn)) throw new Error(`${name} has no ${part}; it has ${Object.keys(drawn).join(', ')}`);
+    return [part, changedPart(name === '--plan' ? part : `${name}.${part}`, drawn[part], value)] as const;
+  });
+  return { ...drawn, ...Object.fromEntries(parts) };
+}
+
+function isParts(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 /** What of `plan` is not as its seed drew it, as JSON for `--plan`. */
 export function differences(drawn: Plan, plan: Plan): string {
-  const changed = Object.entries(plan).filter(
+  const different = Object.entries(plan).filter(
     ([field, value]) => JSON.stringify(value) !== JSON.stringify(drawn[field as keyof Plan]),
   );
-  return JSON.stringify(Object.fromEntries(changed));
+  return JSON.stringify(Object.fromEntries(different));
 }

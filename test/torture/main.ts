@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { isRegion, type Region } from '../../shared/regions.ts';
+import { isRegion, REGIONS, type Region } from '../../shared/regions.ts';
 import { toJsonLines } from '../simulator/history.ts';
 import { EVIDENCE } from './evidence.ts';
 import { torture, type TortureOptions } from './torture.ts';
@@ -18,12 +18,14 @@ const USAGE = `npm run torture -- [--seconds 60] [--clients 8] [--leader weur] [
   --seed N         what the clients do; timing is the machine's, so that no run is like another
   --history FILE   write the history, one JSON object a line
 
+  It ends with status 1 where something was wrong, with 2 where it could not be run.
+
 Judged by:
 ${Object.entries(EVIDENCE)
   .map(([id, what]) => `  ${id.padEnd(4)} ${what}`)
   .join('\n')}`;
 
-function main(): Promise<number> {
+async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
       seconds: { type: 'string', default: '60' },
@@ -40,8 +42,9 @@ function main(): Promise<number> {
   });
   if (values.help) {
     console.log(USAGE);
-    return Promise.resolve(0);
+    return 0;
   }
+  if (numberOf('clients', values.clients) < 1) throw new Error('--clients must be at least 1');
   const names = values.followers.split(',').filter((name) => name !== '');
   const options: TortureOptions = {
     seconds: numberOf('seconds', values.seconds),
@@ -63,7 +66,7 @@ function numberOf(option: string, text: string): number {
 }
 
 function regionOf(name: string): Region {
-  if (!isRegion(name)) throw new Error(`there is no region ${name}`);
+  if (!isRegion(name)) throw new Error(`there is no region ${name}; there are ${REGIONS.join(', ')}`);
   return name;
 }
 
@@ -87,4 +90,9 @@ async function run(options: TortureOptions, historyFile: string | null): Promise
   return 0;
 }
 
-process.exitCode = await main();
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 2;
+}

@@ -1,3 +1,5 @@
+import type { PredicateId } from '../checker/check.ts';
+
 /** A change to the text of one source file. `find` stands in it exactly once. */
 export interface Patch {
   /** From the project's root. */
@@ -20,9 +22,7 @@ export interface Patched extends Told {
   readonly kind: 'patched';
   readonly patches: readonly Patch[];
   /** Any of them counts; another one's failure is not what was looked for. */
-  readonly predicates: readonly string[];
-  /** The name of the error that the code throws by itself with this bug; null where only the checker counts. */
-  readonly throws: string | null;
+  readonly predicates: readonly PredicateId[];
   /** Caught within so many seeds, counted from 1. */
   readonly seedsMax: number;
 }

@@ -14,8 +14,7 @@ export const REPLICATION_BUGS: readonly Patched[] = [
         replace: '    for (const leave of this.#held.splice(0)) leave();\n    this.#isFlushing = true;\n',
       },
     ],
-    predicates: ['I7', 'I9'],
-    throws: null,
+    predicates: ['I7'],
     seedsMax: 20,
   },
   {
@@ -30,8 +29,7 @@ export const REPLICATION_BUGS: readonly Patched[] = [
         replace: '',
       },
     ],
-    predicates: ['F4', 'T1'],
-    throws: null,
+    predicates: ['T1'],
     seedsMax: 1_000,
   },
   {
@@ -52,7 +50,6 @@ export const REPLICATION_BUGS: readonly Patched[] = [
       },
     ],
     predicates: ['I6', 'I3', 'I4'],
-    throws: null,
     seedsMax: 300,
   },
   {
@@ -68,7 +65,6 @@ export const REPLICATION_BUGS: readonly Patched[] = [
       },
     ],
     predicates: ['T6'],
-    throws: null,
     seedsMax: 50,
   },
   {
@@ -84,7 +80,6 @@ export const REPLICATION_BUGS: readonly Patched[] = [
       },
     ],
     predicates: ['T7'],
-    throws: null,
     seedsMax: 50,
   },
   {
@@ -100,7 +95,6 @@ export const REPLICATION_BUGS: readonly Patched[] = [
       },
     ],
     predicates: ['K1'],
-    throws: null,
     seedsMax: 20,
   },
   {
@@ -116,7 +110,6 @@ export const REPLICATION_BUGS: readonly Patched[] = [
       },
     ],
     predicates: ['F6'],
-    throws: null,
     seedsMax: 100,
   },
   {
@@ -137,7 +130,6 @@ export const REPLICATION_BUGS: readonly Patched[] = [
       },
     ],
     predicates: ['I1', 'K1', 'F6'],
-    throws: null,
     seedsMax: 20,
   },
   {
@@ -158,7 +150,6 @@ export const REPLICATION_BUGS: readonly Patched[] = [
       },
     ],
     predicates: ['I2', 'S1', 'F6'],
-    throws: null,
     seedsMax: 100,
   },
   {
@@ -174,7 +165,6 @@ export const REPLICATION_BUGS: readonly Patched[] = [
       },
     ],
     predicates: ['I1', 'I2', 'I7', 'F6'],
-    throws: null,
     seedsMax: 50,
   },
 ];

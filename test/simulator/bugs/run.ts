@@ -16,7 +16,7 @@ export interface Hunted {
   readonly caught: Caught | null;
   /** How many seeds ran. */
   readonly seeds: number;
-  /** The first error by which a seed ended that was not looked for; null where none did. */
+  /** The first error by which a seed ended, which is not what was looked for; null where none did. */
   readonly threw: string | null;
 }
 
@@ -34,8 +34,6 @@ async function hunt(bug: Patched, fromSeed: number, seedsMax: number): Promise<H
     const history: HistoryEvent[] = [];
     const thrown = thrownBy(() => simulate(seed, history));
     const seeds = seed - fromSeed + 1;
-    if (thrown !== null && thrown.name === bug.throws)
-      return { caught: { seed, predicate: thrown.name, what: thrown.message }, seeds, threw };
     if (thrown !== null) {
       threw ??= `seed ${seed}: ${thrown.message}`;
       continue;

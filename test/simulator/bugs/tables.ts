@@ -18,7 +18,6 @@ export const TABLE_BUGS: readonly Patched[] = [
       },
     ],
     predicates: ['S1', 'F6'],
-    throws: null,
     seedsMax: 20,
   },
   {
@@ -37,7 +36,6 @@ export const TABLE_BUGS: readonly Patched[] = [
       },
     ],
     predicates: ['S1', 'F6'],
-    throws: null,
     seedsMax: 50,
   },
   {
@@ -53,7 +51,6 @@ export const TABLE_BUGS: readonly Patched[] = [
       },
     ],
     predicates: ['S1', 'F6'],
-    throws: null,
     seedsMax: 100,
   },
   {
@@ -75,7 +72,6 @@ export const TABLE_BUGS: readonly Patched[] = [
       },
     ],
     predicates: ['S1', 'F6'],
-    throws: null,
     seedsMax: 50,
   },
   {
@@ -91,7 +87,6 @@ export const TABLE_BUGS: readonly Patched[] = [
       },
     ],
     predicates: ['S1', 'S6', 'F6'],
-    throws: null,
     seedsMax: 300,
   },
   {
@@ -107,7 +102,6 @@ export const TABLE_BUGS: readonly Patched[] = [
       },
     ],
     predicates: ['S1', 'F6'],
-    throws: null,
     seedsMax: 20,
   },
   {
@@ -123,7 +117,6 @@ export const TABLE_BUGS: readonly Patched[] = [
       },
     ],
     predicates: ['S1', 'F6'],
-    throws: null,
     seedsMax: 50,
   },
   {
@@ -139,7 +132,6 @@ export const TABLE_BUGS: readonly Patched[] = [
       },
     ],
     predicates: ['S1', 'F6'],
-    throws: null,
     seedsMax: 100,
   },
   {
@@ -155,7 +147,6 @@ export const TABLE_BUGS: readonly Patched[] = [
       },
     ],
     predicates: ['S1', 'F6'],
-    throws: null,
     seedsMax: 20,
   },
   {
@@ -174,7 +165,6 @@ export const TABLE_BUGS: readonly Patched[] = [
       },
     ],
     predicates: ['I10', 'I11', 'T5', 'T6'],
-    throws: null,
     seedsMax: 100,
   },
   {
@@ -193,7 +183,6 @@ export const TABLE_BUGS: readonly Patched[] = [
       },
     ],
     predicates: ['S1', 'F6'],
-    throws: null,
     seedsMax: 50,
   },
 ];
