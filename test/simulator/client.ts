@@ -19,9 +19,10 @@ const AGAIN_MS = 500;
 const CALLS_MAX = 6;
 const CALL_MS_MAX = 30_000;
 
-/** A task with what only some reads have: a bound on staleness. */
+/** A task with what only some have: a bound on staleness, or the key of an earlier one. */
 export interface AskedTask extends Task {
   readonly stalenessMsMax: number | null;
+  readonly reusedKey: string | null;
 }
 
 /** The token that the devices of one session share. */
@@ -39,6 +40,8 @@ interface ClientParts {
   readonly losesAnswer: () => boolean;
   /** Whether this request finds a router that remembers nothing. */
   readonly meetsNewRouter: () => boolean;
+  /** Whether a replica has more to do than it can, and says so before it begins. */
+  readonly meetsOverload: () => boolean;
 }
 
 interface Running {
@@ -61,7 +64,7 @@ export class Client {
   constructor(parts: ClientParts) {
     this.name = parts.name;
     this.#parts = parts;
-    this.#edge = new Edge(parts.name, parts.surroundings);
+    this.#edge = new Edge(parts.name, parts.surroundings, parts.meetsOverload);
   }
 
   receive(envelope: Envelope): void {
@@ -70,7 +73,7 @@ export class Client {
 
   run(op: number, task: AskedTask, done: (rows: Rows | null) => void): void {
     const { session } = this.#parts;
-    const key = task.isKeyed ? `key-${op}` : null;
+    const key = task.reusedKey ?? (task.isKeyed ? keyOf(op) : null);
     const once = 2 * LOOKUP_WAIT_MS + task.waitMs + CALLS_MAX * CALL_MS_MAX;
     this.#record({
       event: 'invoke',
@@ -84,10 +87,11 @@ export class Client {
       bound_ms: once * (key === null ? 1 : TRIES_MAX) + TRIES_MAX * AGAIN_MS,
       does:
         task.kind === 'write'
-          ? { kind: 'write', key, effects: task.effects }
+          ? { kind: 'write', key, reusesKey: task.reusedKey !== null, effects: task.effects }
           : { kind: 'read', views: task.views },
     });
-    const request = key === null ? null : { id: key, fingerprint: hashOf(JSON.stringify(task.effects)) };
+    const request =
+      key === null ? null : { id: key, fingerprint: hashOf(`${op} ${JSON.stringify(task.effects)}`) };
     this.#try({ op, task, request, done, tries: 0, isOpen: false });
   }
 
@@ -192,6 +196,11 @@ export class Client {
   #record(happening: Happening): void {
     this.#parts.surroundings.record(happening);
   }
+}
+
+/** The Idempotency-Key of an operation that has one of its own. */
+export function keyOf(op: number): string {
+  return `key-${op}`;
 }
 
 interface AnswerBody {

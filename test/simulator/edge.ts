@@ -20,13 +20,15 @@ export const DIRECTORY = 'directory';
 export class Edge {
   readonly #name: string;
   readonly #surroundings: Surroundings;
+  readonly #meetsOverload: () => boolean;
   readonly #waiting = new Map<number, (reply: Reply | null) => void>();
   #record: DatabaseRecord | null = null;
   #lastCall = 0;
 
-  constructor(name: string, surroundings: Surroundings) {
+  constructor(name: string, surroundings: Surroundings, meetsOverload: () => boolean) {
     this.#name = name;
     this.#surroundings = surroundings;
+    this.#meetsOverload = meetsOverload;
   }
 
   receive(envelope: Envelope): void {
@@ -67,6 +69,7 @@ export class Edge {
     switch (ask.kind) {
       case 'read':
       case 'execute': {
+        if (this.#meetsOverload()) return done({ kind: 'overloaded' });
         const call: Call =
           ask.kind === 'read'
             ? { kind: 'read', request: ask.request }

@@ -31,6 +31,8 @@ export interface Write {
   readonly kind: 'write';
   /** The Idempotency-Key; null without. */
   readonly key: string | null;
+  /** Whether the key was another operation's, which had another body: it must be refused. */
+  readonly reusesKey: boolean;
   /** What an entry of this operation does to what reads can see, in order. */
   readonly effects: readonly Effect[];
 }

@@ -10,7 +10,7 @@ import { Gate } from './gate.ts';
 import type { Boot } from './history.ts';
 import { Inbox } from './inbox.ts';
 import { type CallEnvelope, type Envelope, isReplicaCall, type ReplicaCall, type Reply } from './messages.ts';
-import { applied, digestIfDue, finalState, sent } from './recorder.ts';
+import { applied, digestAt, digestIfDue, finalState, sent } from './recorder.ts';
 import { InjectedFault, type Storage } from './storage.ts';
 import type { Faults, Surroundings } from './surroundings.ts';
 
@@ -172,6 +172,8 @@ export class Host {
       position,
       after: this.#bootsAfter,
     });
+    if (this.#bootsAfter === 'eviction' || this.#bootsAfter === 'crash')
+      this.#surroundings.record(digestAt(this.self.name, position, this.#storage));
     return core;
   }
 

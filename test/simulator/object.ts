@@ -111,7 +111,9 @@ export class SimulatedObject {
     storage.open();
     if (life === this.#life) storage.arm(faults.failStepAfter());
     try {
-      return life.handle(call);
+      const reply = life.handle(call);
+      storage.fireArmed();
+      return reply;
     } catch (error) {
       if (!(error instanceof InjectedFault || error instanceof Replaced)) throw error;
       if (life === this.#life) this.#life = null;

@@ -51,6 +51,10 @@ export interface Rates {
   readonly lostAnswer: number;
   /** A request finds a router that has just started. */
   readonly newRouter: number;
+  /** A replica turns a call away unread. */
+  readonly overload: number;
+  /** A client sends another body with a key that it has used. */
+  readonly reusedKey: number;
   readonly slowDisk: number;
   readonly failedStep: number;
   readonly crashBetweenEffects: number;
@@ -92,6 +96,8 @@ export function drawPlan(seed: number): Plan {
       duplicate: sometimes(0.5, 0.2),
       lostAnswer: sometimes(0.4, 0.1),
       newRouter: sometimes(0.5, 0.1),
+      overload: sometimes(0.2, 0.05),
+      reusedKey: sometimes(0.3, 0.1),
       slowDisk: sometimes(0.6, 1),
       failedStep: sometimes(0.5, 0.004),
       crashBetweenEffects: sometimes(0.4, 0.004),

@@ -53,6 +53,10 @@ export function sent(replica: string, to: string, { text }: Batch): Send | null 
 
 export function digestIfDue(replica: string, position: Position, sql: Sql): DigestTaken | null {
   if (position.lsn % DIGEST_EVERY !== 0) return null;
+  return digestAt(replica, position, sql);
+}
+
+export function digestAt(replica: string, position: Position, sql: Sql): DigestTaken {
   return { event: 'digest', replica, position, sha256: digest(sql) };
 }
 

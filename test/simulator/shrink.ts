@@ -48,6 +48,8 @@ const FAULT_RATES = [
   'duplicate',
   'lostAnswer',
   'newRouter',
+  'overload',
+  'reusedKey',
   'slowDisk',
   'failedStep',
   'crashBetweenEffects',

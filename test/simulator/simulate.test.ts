@@ -66,6 +66,8 @@ describe('the fixed seeds', () => {
       'crashBetweenEffects',
       'alarmTwice',
       'newRouter',
+      'overload',
+      'reusedKey',
       'bounded',
       'users',
     ] as const;

@@ -1,5 +1,5 @@
 import { assert, present } from '../../shared/assert.ts';
-import { type AskedTask, Client, type Session } from './client.ts';
+import { type AskedTask, Client, keyOf, type Session } from './client.ts';
 import { Disasters } from './disasters.ts';
 import type { HistoryEvent } from './history.ts';
 import { Network } from './network.ts';
@@ -47,6 +47,13 @@ export function simulatePlan({
   } finally {
     simulation.close();
   }
+}
+
+interface Done {
+  readonly op: number;
+  readonly task: Task;
+  /** Null where it did not end ok. */
+  readonly given: Rows | null;
 }
 
 class Simulation {
@@ -157,6 +164,7 @@ class Simulation {
         surroundings: this.#world.surroundingsOf(name),
         losesAnswer: () => isHit(rates.lostAnswer),
         meetsNewRouter: () => isHit(rates.newRouter),
+        meetsOverload: () => isHit(rates.overload),
       });
     });
     return new Map(made.map((client) => [client.name, client]));
@@ -167,24 +175,36 @@ class Simulation {
     if (this.#ops >= this.#plan.operations) return;
     const op = this.#ops + 1;
     const task = follow?.(rows, op) ?? this.#work.draw(this.#random, this.#plan.rates, op);
-    this.#runTask(client, task, (given) => {
-      const next = given === null ? null : task.follow;
-      this.#world.clock.after(this.#random.interval(this.#plan.thinkMs), () =>
-        this.#keepWorking(client, next, given ?? []),
-      );
-    });
+    this.#runTask(client, task, (given) => this.#soon(() => this.#goOn(client, { op, task, given })));
   }
 
-  #runTask(client: Client, task: Task, done: (rows: Rows | null) => void): void {
+  /** What the operation leads to, or another body with its key. */
+  #goOn(client: Client, { op, task, given }: Done): void {
+    if (given === null || !this.#disasters.isOn) return this.#keepWorking(client);
+    if (!task.isKeyed || !this.#random.chance(this.#plan.rates.reusedKey))
+      return this.#keepWorking(client, task.follow, given);
+    const again = { ...task, effects: [], follow: null, reusedKey: keyOf(op) };
+    this.#runTask(client, again, () => this.#soon(() => this.#keepWorking(client, task.follow, given)));
+  }
+
+  #soon(run: () => void): void {
+    this.#world.clock.after(this.#random.interval(this.#plan.thinkMs), run);
+  }
+
+  #runTask(
+    client: Client,
+    task: Task & { readonly reusedKey?: string },
+    done: (rows: Rows | null) => void,
+  ): void {
     this.#ops += 1;
     this.#running += 1;
-    client.run(this.#ops, this.#bounded(task), (rows) => {
+    client.run(this.#ops, this.#bounded({ reusedKey: null, ...task }), (rows) => {
       this.#running -= 1;
       done(rows);
     });
   }
 
-  #bounded(task: Task): AskedTask {
+  #bounded(task: Omit<AskedTask, 'stalenessMsMax'>): AskedTask {
     const isBounded =
       task.kind === 'read' && task.consistency === 'session' && this.#random.chance(this.#plan.rates.bounded);
     if (!isBounded || !this.#disasters.isOn) return { ...task, stalenessMsMax: null };

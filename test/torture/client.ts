@@ -69,7 +69,7 @@ export class Client {
       bound_ms: TRIES_MAX * (boundMs(task) + AGAIN_MS),
       does:
         task.kind === 'write'
-          ? { kind: 'write', key, effects: task.effects }
+          ? { kind: 'write', key, reusesKey: false, effects: task.effects }
           : { kind: 'read', views: task.views },
     });
     const ending = await this.#ending(op, task, key);

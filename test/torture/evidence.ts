@@ -15,6 +15,7 @@ export const EVIDENCE: Readonly<Record<PredicateId, string>> = {
   I8: 'every entry has one row in the journal, of an operation that was invoked',
   I10: 'what ended in fail is not in the journal',
   I11: 'totals of accounts in reads; the journal replayed in the model',
+  K2: 'nothing: no client uses a key twice',
   K1: 'one entry a key; requests sent again are answered alike',
   S1: 'digests after each kill and at rest; digests of the files',
   S5: 'digests of a replica that stood still; the running one against its file',

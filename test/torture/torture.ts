@@ -138,6 +138,7 @@ class Torture {
       ...task,
       statements: [...task.statements, CREATE_JOURNAL],
       stalenessMsMax: null,
+      reusedKey: null,
     });
     if (event !== 'ok') throw new Error('the tables were not made');
   }
@@ -222,7 +223,7 @@ class Torture {
   #asked(task: Task): AskedTask {
     const mayBeBounded = task.kind === 'read' && task.consistency === 'session';
     if (!mayBeBounded || !this.#random.chance(BOUNDED)) return unbounded(task);
-    return { ...task, consistency: 'bounded', stalenessMsMax: this.#random.pick(STALENESS_MS) };
+    return { ...unbounded(task), consistency: 'bounded', stalenessMsMax: this.#random.pick(STALENESS_MS) };
   }
 
   #nextOp(): number {
@@ -243,5 +244,5 @@ class Torture {
 }
 
 function unbounded(task: Task): AskedTask {
-  return { ...task, stalenessMsMax: null };
+  return { ...task, stalenessMsMax: null, reusedKey: null };
 }

@@ -133,4 +133,14 @@ export const GOTCHAS: readonly Patched[] = [
     },
     { predicates: ['I10'], seedsMax: 500 },
   ),
+  gotcha(
+    'G13',
+    'a request id is taken for what it was, whatever its body is now',
+    {
+      file: 'shared/leader/leader.ts',
+      find: 'known.fingerprint !== request.fingerprint',
+      replace: "known.fingerprint === ''",
+    },
+    { predicates: ['K2'], seedsMax: 100 },
+  ),
 ];

@@ -74,9 +74,9 @@ export const REPLICATION_BUGS: readonly Patched[] = [
     seen: 'MongoDB driver specification',
     patches: [
       {
-        file: 'test/simulator/client.ts',
-        find: "event: 'fail', op: running.op, code, position, token: this.#seen(position)",
-        replace: "event: 'fail', op: running.op, code, position, token: this.#seen(null)",
+        file: 'shared/leader/leader.ts',
+        find: "return { kind: 'failed', failure, position: this.position };",
+        replace: "return { kind: 'failed', failure, position: null };",
       },
     ],
     predicates: ['T7'],

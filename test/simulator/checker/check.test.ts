@@ -38,7 +38,7 @@ const LINES = {
   ],
   failed: [
     write(5, at(2), [['item', 5]]),
-    { event: 'fail', op: 5, code: 'constraint', position: at(2), token: at(2) },
+    { event: 'fail', op: 5, code: 'constraint', position: at(3), token: at(3) },
   ],
   stop: [{ event: 'faults-stop' }, apply(3), durable('enam', 3)],
   last: [read(6, at(2), 'items'), ack('enam', 6, at(3)), ok(6, at(3), [[[3]]])],
@@ -60,6 +60,10 @@ const logWith = (i: number, entry: Final['log'][number]) =>
 
 /** Asked of the leader, so that it shows what is true then. */
 const strong = (invoke: Invoke): Invoke => ({ ...invoke, consistency: 'strong' });
+const reusing = (invoke: Invoke): Invoke => ({
+  ...invoke,
+  does: { kind: 'write', key: 'k', reusesKey: true, effects: [] },
+});
 const eventual = (invoke: Invoke): Invoke => ({ ...invoke, consistency: 'eventual' });
 const bounded = (invoke: Invoke): Invoke => ({ ...invoke, consistency: 'bounded', staleness_ms_max: 5 });
 /** On another device of the user. */
@@ -155,6 +159,17 @@ const VIOLATIONS: Readonly<Record<PredicateId, Readonly<Record<string, readonly 
       ],
     }),
   },
+  K2: {
+    'a key with two bodies': historyWith({
+      last: [reusing(write(6, at(3), [], 'k')), ok(6, at(3))],
+    }),
+    'a key with two bodies, and another refusal': historyWith({
+      failed: [
+        reusing(write(5, at(2), [], 'k')),
+        { event: 'fail', op: 5, code: 'constraint', position: at(2), token: at(2) },
+      ],
+    }),
+  },
   S1: {
     'two digests at one position': historyWith({
       follow: [apply(1), apply(2), durable('enam', 2), digest('weur', 2, 'two'), digest('enam', 2, 'x')],
@@ -202,6 +217,9 @@ const VIOLATIONS: Readonly<Record<PredicateId, Readonly<Record<string, readonly 
         write(5, at(2), []),
         { event: 'fail', op: 5, code: 'constraint', position: at(3), token: at(2) },
       ],
+    }),
+    'a refusal that names nothing': historyWith({
+      failed: [write(5, null, []), { event: 'fail', op: 5, code: 'constraint', position: null, token: null }],
     }),
     'a token that went back': historyWith({
       read: [read(4, at(2), 'items'), { ...ok(4, at(2), [[]]), token: at(1) }],

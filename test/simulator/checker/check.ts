@@ -3,7 +3,7 @@ import { gather, type Predicate } from './facts.ts';
 import { CYC } from './cycles.ts';
 import { I5, I6 } from './epochs.ts';
 import { LIN } from './linearizable.ts';
-import { I1, I2, I3, I4, I7, I8, I10, K1 } from './log.ts';
+import { I1, I2, I3, I4, I7, I8, I10, K1, K2 } from './log.ts';
 import { I11, T5, T6 } from './rows.ts';
 import { ST } from './staleness.ts';
 import { F6, S1, S5, S6 } from './state.ts';
@@ -22,6 +22,7 @@ export const PREDICATES = {
   I10,
   I11,
   K1,
+  K2,
   S1,
   S5,
   S6,

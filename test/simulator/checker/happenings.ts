@@ -24,7 +24,7 @@ export function write(
   effects: readonly Effect[],
   key: string | null = null,
 ): Invoke {
-  return { ...asks, op, need, does: { kind: 'write', key, effects } };
+  return { ...asks, op, need, does: { kind: 'write', key, reusesKey: false, effects } };
 }
 
 export function read(op: number, need: Position | null, ...views: View[]): Invoke {

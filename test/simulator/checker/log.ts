@@ -191,3 +191,16 @@ export function* K1(facts: Facts): Generator<string> {
     answers.set(key, body);
   }
 }
+
+/** What a refusal or a missing answer may be, where the key is another body's. */
+const NOT_ASKED: ReadonlySet<string> = new Set(['behind', 'lost', 'overloaded', 'unavailable']);
+
+/** The same request id with another body is refused. */
+export function* K2(facts: Facts): Generator<string> {
+  for (const { invoke, end } of facts.operations.values()) {
+    if (invoke.does.kind !== 'write' || !invoke.does.reusesKey) continue;
+    if (end?.event === 'ok') yield `operation ${invoke.op} was done with the key of another`;
+    if (end?.event !== 'fail' || end.code === 'idempotency-conflict' || NOT_ASKED.has(end.code)) continue;
+    yield `operation ${invoke.op} had the key of another, and was told ${end.code}`;
+  }
+}

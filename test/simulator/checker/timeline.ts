@@ -62,7 +62,7 @@ export function writes(
   who: Who & { readonly rows?: Ok['rows'] } = {},
 ): Piece {
   const { rows = effects.map(() => []), ...rest } = who;
-  return piece(when, { does: { kind: 'write', key: null, effects }, rows }, rest);
+  return piece(when, { does: { kind: 'write', key: null, reusesKey: false, effects }, rows }, rest);
 }
 
 /** A compare-and-set on `x` of which it is told whether it matched. */

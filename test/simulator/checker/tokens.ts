@@ -1,4 +1,5 @@
 import { isAtLeast, laterOf, type Position, showPosition } from '../../../shared/position.ts';
+import type { HistoryEvent } from '../history.ts';
 import { type Facts, isBefore, once, type Operation, succeeded } from './facts.ts';
 
 type Kind = 'read' | 'write';
@@ -83,6 +84,7 @@ export function T4(facts: Facts): Iterable<string> {
 
 /** Every answer's token is at or beyond what it answers and what came with the request: an error's too. */
 export function* T7(facts: Facts): Generator<string> {
+  yield* refusedWithoutToken(facts);
   for (const { invoke, end } of facts.operations.values()) {
     if (end === null) continue;
     const given = end.event === 'info' ? null : end.position;
@@ -92,6 +94,25 @@ export function* T7(facts: Facts): Generator<string> {
         yield `${end.event} of operation ${invoke.op} does not carry a token that has seen ${showPosition(least)}`;
       }
     }
+  }
+}
+
+/**
+ * A leader refuses a write at a state that has everything from before it was asked, and says so: the session must find
+ * there what the refusal rests on.
+ */
+function* refusedWithoutToken(facts: Facts): Generator<string> {
+  const kept = new Set<HistoryEvent>(facts.entries);
+  const before = new Map<number, Position>();
+  let latest: Position | null = null;
+  for (const event of facts.history) {
+    if (event.event === 'append' && kept.has(event)) latest = event.position;
+    if (event.event === 'invoke' && event.does.kind === 'write' && latest !== null)
+      before.set(event.op, latest);
+    if (event.event !== 'fail' || (event.code !== 'constraint' && event.code !== 'sql-error')) continue;
+    const least = before.get(event.op);
+    if (least !== undefined && (event.token === null || isBefore(event.token, least)))
+      yield `write ${event.op} was refused at ${showPosition(least)} or later, and its token has not seen that`;
   }
 }
 

@@ -1,4 +1,4 @@
-import { integer, run, statement, type Workload, write } from './task.ts';
+import { integer, read, run, statement, type Workload, write } from './task.ts';
 
 /** Columns that come and go under those who write. Each may be there or not, so that some statements fail. */
 const NAMES = ['c1', 'c2', 'c3'];
@@ -19,6 +19,7 @@ export function columns(): Workload {
       );
       return random.pick([
         () => write([add, set]),
+        () => read(`SELECT id, ${column} FROM widening`),
         () => write([add]),
         () => write([set]),
         () => write([set]),

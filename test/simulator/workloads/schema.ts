@@ -1,5 +1,5 @@
 import type { Random } from '../random.ts';
-import { integer, run, statement, type Task, type Workload, write } from './task.ts';
+import { integer, read, run, statement, type Task, type Workload, write } from './task.ts';
 
 /** Changes of the schema while others write. Some fail, because what they want is there or gone: as it happens. */
 export function schema(): Workload {
@@ -10,11 +10,16 @@ export function schema(): Workload {
       statement('CREATE TABLE changed (id INTEGER PRIMARY KEY, what)'),
     ],
     views: [],
-    draw: (random, op) => (random.chance(0.5) ? rows(random, op) : change(random)),
+    draw: (random, op) => random.pick([rows, rows, change, change, look])(random, op),
   };
 }
 
 const TABLES = ['extra_0', 'extra_1', 'extra_2'];
+
+/** May find another table than the one that was there when the statement was planned, or none. */
+function look(random: Random): Task {
+  return read(`SELECT * FROM ${random.pick([...TABLES, 'changing'])}`);
+}
 
 function rows(random: Random, op: number): Task {
   const table = random.pick(TABLES);

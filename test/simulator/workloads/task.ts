@@ -62,3 +62,8 @@ export function write(statements: readonly Statement[], effects: readonly Effect
 export function run(sql: string, ...params: readonly SqlParam[]): Task {
   return write([{ sql, params }]);
 }
+
+/** A look at tables that the model does not know: nothing is said of its rows. */
+export function read(sql: string): Task {
+  return { ...write([{ sql, params: [] }]), kind: 'read', waitMs: 1_000 };
+}
