@@ -41,7 +41,7 @@ export const GOTCHAS: readonly Patched[] = [
       find: '    this.#statements.clear();\n',
       replace: '',
     },
-    { predicates: ['S1', 'F6'], seedsMax: 100 },
+    { predicates: ['S1', 'F6'], seedsMax: 400 },
   ),
   gotcha(
     'G4',
