@@ -1,4 +1,5 @@
 import type { Failure } from '../failure.ts';
+import type { ReplicaAnswer } from '../protocol/messages.ts';
 
 // What a caller is told when the world did not answer as it should.
 
@@ -25,3 +26,10 @@ export function outcomeUnknown(): Failure {
       'applied once at most; without such a key, read what is there before trying again.',
   };
 }
+
+type Failed = Extract<ReplicaAnswer, { kind: 'failed' }>;
+
+// The same as answers in place of a replica's, whose position nobody knows.
+export const NOT_SERVED: Failed = { kind: 'failed', failure: unavailable(), position: null };
+export const TURNED_AWAY: Failed = { kind: 'failed', failure: overloaded(), position: null };
+export const UNKNOWN: Failed = { kind: 'failed', failure: outcomeUnknown(), position: null };

@@ -3,15 +3,13 @@ import { isAtLeast, type Position } from '../position.ts';
 import type { ReplicaRef } from '../protocol/assignment.ts';
 import { MESSAGE_VERSION, type ReplicaAnswer } from '../protocol/messages.ts';
 import { type Ask, askOne, type Reply, replyAt, type Routing } from './asks.ts';
-import { overloaded, unavailable } from './failures.ts';
+import { NOT_SERVED, TURNED_AWAY } from './failures.ts';
 import { asksSeen, executing } from './messages.ts';
 import type { Job } from './job.ts';
 import { write } from './write.ts';
 
 /** How much longer than it may wait a follower is given to answer. */
 const FOLLOWER_GRACE_MS = 5_000;
-
-const NOT_SERVED: ReplicaAnswer = { kind: 'failed', failure: unavailable(), position: null };
 
 /**
  * Reads at the nearest replica, and where that cannot serve it, at the leader, once. What turns out to write
@@ -88,7 +86,7 @@ function settle(job: Job, ask: Ask, reply: Reply): Routing<ReplicaAnswer> {
 /** A read changes nothing, so a leader whose answer was lost may be asked again, once. */
 function* settleLeader(job: Job, reply: Reply): Routing<ReplicaAnswer> {
   if (reply.kind === 'answered') return reply.answer;
-  if (reply.kind === 'overloaded') return { kind: 'failed', failure: overloaded(), position: null };
+  if (reply.kind === 'overloaded') return TURNED_AWAY;
   return yield* fallBack(job, 0, NOT_SERVED);
 }
 
@@ -117,5 +115,5 @@ function* settleFollower(job: Job, reply: Reply): Routing<ReplicaAnswer> {
 function* fallBack(job: Job, waited_ms: number, otherwise: ReplicaAnswer): Routing<ReplicaAnswer> {
   const reply = yield* askOne(executing(job, { route: 'fallback', waited_ms }, null));
   if (reply.kind === 'answered') return reply.answer;
-  return reply.kind === 'overloaded' ? { kind: 'failed', failure: overloaded(), position: null } : otherwise;
+  return reply.kind === 'overloaded' ? TURNED_AWAY : otherwise;
 }

@@ -1,6 +1,6 @@
 import type { ReplicaAnswer } from '../protocol/messages.ts';
 import { askOne, type Routing } from './asks.ts';
-import { outcomeUnknown, overloaded } from './failures.ts';
+import { TURNED_AWAY, UNKNOWN } from './failures.ts';
 import { advancing, executing, type Via } from './messages.ts';
 import type { Job } from './job.ts';
 
@@ -17,7 +17,7 @@ export function* write(job: Job, via: Via): Routing<ReplicaAnswer> {
 function* executeOnce(job: Job, via: Via): Routing<ReplicaAnswer> {
   const reply = yield* askOne(executing(job, via, job.request));
   if (reply.kind === 'answered') return reply.answer;
-  if (reply.kind === 'overloaded') return { kind: 'failed', failure: overloaded(), position: null };
+  if (reply.kind === 'overloaded') return TURNED_AWAY;
   return yield* executeAgain(job, via);
 }
 
@@ -33,5 +33,3 @@ function* executeAgain(job: Job, via: Via): Routing<ReplicaAnswer> {
   if (answer.kind === 'done') return answer;
   return { ...UNKNOWN, position: 'position' in answer ? answer.position : null };
 }
-
-const UNKNOWN = { kind: 'failed', failure: outcomeUnknown(), position: null } as const;
