@@ -11,6 +11,7 @@ import type { Assignment } from '../../shared/protocol/assignment.ts';
 import { MESSAGE_VERSION, type Batch, type ReplicaAnswer } from '../../shared/protocol/messages.ts';
 import { digest } from '../../shared/tables/digest.ts';
 import type { Statement } from '../../shared/tables/values.ts';
+import { executeRequest } from '../execute-request.ts';
 import { NodeSql } from '../simulator/node-sql.ts';
 import { dumpSchema, dumpTables, faults, Oracle, type PlainResult } from './oracle.ts';
 
@@ -211,14 +212,7 @@ export class Trio {
 
   #execute(statements: readonly Statement[]): ReplicaAnswer {
     this.#now += 7;
-    const request = {
-      version: MESSAGE_VERSION,
-      statements,
-      need: null,
-      request: null,
-      route: 'leader',
-      waited_ms: 0,
-    } as const;
+    const request = executeRequest(statements);
     const effects = this.#leaderStep(() =>
       this.#leader.step({ kind: 'execute', call: 1, now: this.#now, request }),
     );

@@ -5,8 +5,9 @@ import { StorageSql } from '../../durable-objects/sql.ts';
 import { EPOCH_FIRST, LSN_ZERO } from '../../shared/lsn.ts';
 import { first } from '../../shared/ports.ts';
 import type { Assignment, ReplicaRef } from '../../shared/protocol/assignment.ts';
-import { type ExecuteRequest, MESSAGE_VERSION } from '../../shared/protocol/messages.ts';
+import { MESSAGE_VERSION } from '../../shared/protocol/messages.ts';
 import type { Position } from '../../shared/position.ts';
+import { executeRequest } from '../execute-request.ts';
 import { CASES } from '../differential/cases.ts';
 import type { Step } from '../differential/harness.ts';
 import type { TestEnv } from './env.ts';
@@ -44,14 +45,7 @@ class Pair {
   }
 
   async step({ statements, expected }: Step): Promise<void> {
-    const request: ExecuteRequest = {
-      version: MESSAGE_VERSION,
-      statements,
-      need: null,
-      request: null,
-      route: 'leader',
-      waited_ms: 0,
-    };
+    const request = executeRequest(statements);
     const answer = await this.#leader.execute(request);
     const outcome =
       answer.kind === 'failed' ? `${answer.failure.code}: ${answer.failure.detail}` : answer.kind;

@@ -3,9 +3,10 @@ import { EPOCH_FIRST } from '../../../shared/lsn.ts';
 import type { Position } from '../../../shared/position.ts';
 import { assign } from '../../../shared/protocol/assigned.ts';
 import type { Assignment } from '../../../shared/protocol/assignment.ts';
-import { MESSAGE_VERSION, type ReplicaAnswer } from '../../../shared/protocol/messages.ts';
+import type { ReplicaAnswer } from '../../../shared/protocol/messages.ts';
 import type { Sql } from '../../../shared/ports.ts';
 import type { Statement } from '../../../shared/tables/values.ts';
+import { executeRequest } from '../../execute-request.ts';
 import { Random } from '../random.ts';
 import { Storage } from '../storage.ts';
 import type { Rows } from './task.ts';
@@ -45,14 +46,7 @@ export class Scratch {
 
   /** One transaction. */
   run(statements: readonly Statement[]): ReplicaAnswer {
-    const request = {
-      version: MESSAGE_VERSION,
-      statements,
-      need: null,
-      request: null,
-      route: 'leader',
-      waited_ms: 0,
-    } as const;
+    const request = executeRequest(statements);
     const [effect] = this.#leader.step({ kind: 'execute', call: 0, now: 0, request });
     if (effect?.kind !== 'answer') throw new Error('a leader answers first');
     return effect.answer;

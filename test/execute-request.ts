@@ -1,0 +1,7 @@
+import { type ExecuteRequest, MESSAGE_VERSION } from '../shared/protocol/messages.ts';
+import type { Statement } from '../shared/tables/values.ts';
+
+/** What a router sends a leader for a caller who has seen nothing and has no request id. */
+export function executeRequest(statements: readonly Statement[]): ExecuteRequest {
+  return { version: MESSAGE_VERSION, statements, need: null, request: null, route: 'leader', waited_ms: 0 };
+}
