@@ -1,5 +1,4 @@
-import type { ReplicaAnswer } from '../../shared/protocol/messages.ts';
-import type { DatabaseRecord } from '../../shared/protocol/messages.ts';
+import type { DatabaseRecord, ReplicaAnswer } from '../../shared/protocol/messages.ts';
 import type { Ask, Reply as RoutingReply, Turn } from '../../shared/routing/asks.ts';
 import type { Call, Envelope, Reply } from './messages.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -83,7 +82,7 @@ export class Edge {
           { to: sessionOf(user ?? ''), call: { kind: 'seen' }, timeoutMs: ask.timeout_ms, op },
           (reply) =>
             done(
-              reply?.kind === 'seen' && 'seen' in reply
+              reply?.kind === 'seen'
                 ? {
                     kind: 'seen',
                     position: reply.seen.find(([partition]) => partition === PARTITION)?.[1] ?? null,

@@ -44,8 +44,8 @@ export class LocalClock implements NodeClock {
   }
 
   get now(): number {
-    const isStale = this.#stale !== null && this.#clock.now <= this.#pausedUntil;
-    return isStale ? (this.#stale ?? 0) : this.#localOf(this.#clock.now);
+    if (this.#stale !== null && this.#clock.now <= this.#pausedUntil) return this.#stale;
+    return this.#localOf(this.#clock.now);
   }
 
   at(time: number, run: () => void): void {
