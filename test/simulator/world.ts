@@ -53,7 +53,7 @@ export class World {
       limits,
       surroundingsOf: (node) => this.surroundingsOf(node),
     });
-    this.#addObject(DIRECTORY, (sql) => directory(sql, this.record));
+    savePhase(this.#addObject(DIRECTORY, directory), { kind: 'ready', record: this.record });
     for (const user of USERS) this.#addObject(sessionOf(user), session);
   }
 
@@ -82,11 +82,13 @@ export class World {
     for (const object of this.objects.values()) object.close();
   }
 
-  #addObject(name: string, load: (sql: Sql) => Handle): void {
+  /** Gives its storage: what is written there before its first call is durable. */
+  #addObject(name: string, load: (sql: Sql) => Handle): Sql {
     const surroundings = this.surroundingsOf(name);
     const storage = storageOf(surroundings, this.#parts.random.fork());
     const faults = this.#parts.faultsOf(name);
     this.objects.set(name, new SimulatedObject({ name, surroundings, storage, faults, load }));
+    return storage;
   }
 }
 
@@ -116,8 +118,7 @@ function session(sql: Sql): Handle {
 }
 
 /** What durable-objects/directory.ts does once a database is made. */
-function directory(sql: Sql, record: DatabaseRecord): Handle {
-  savePhase(sql, { kind: 'ready', record });
+function directory(sql: Sql): Handle {
   const core = new Directory(sql);
   return () => {
     run(sql, 'SELECT 1');
