@@ -25,8 +25,18 @@ export const TOKEN_CHARS_MAX = 4096;
 export const TOKEN_PARTITIONS_MAX = 64;
 export const WAIT_MS_DEFAULT = 1000;
 export const WAIT_MS_MAX = 10_000;
+/** How long a write's answer may be held until the write is as durable as asked, where the request does not say. */
+export const DURABILITY_WAIT_MS = 10_000;
+/**
+ * How long the leader may hold a read's answer at least, whatever is left of the read's wait: what was written a moment ago
+ * is settled after one message to a follower and back, and without that time such reads would fail one and all.
+ */
+export const READ_HOLD_MS_MIN = 1000;
 /** How long a request id is kept, counted by the leader's clock in later entries. */
 export const REQUEST_ID_KEPT_MS = 24 * 60 * 60 * 1000;
+
+/** Of one database, those that are joining among them. */
+export const FOLLOWERS_MAX = 20;
 
 // What the log holds.
 export const ENTRY_BYTES_MAX = 8 * MIB;
@@ -49,6 +59,20 @@ export interface LogLimits {
   readonly gatherMs: number;
   /** Entries that the leader keeps in memory for its followers, so that it need not read them back. */
   readonly recentCharsMax: number;
+  /** What one piece of a snapshot holds, and its rows; one row larger than that travels alone. */
+  readonly pieceRowsMax: number;
+  readonly pieceCharsMax: number;
+  /** While the leader has other requests, a piece is such a part of that, and the next is asked for after so long. */
+  readonly pieceBusyPart: number;
+  readonly piecePauseMs: number;
+  /** So much of the log always stays, also where nobody needs it. */
+  readonly keptBytesMin: number;
+  /** A follower, an install or a reader of the log keeps entries from being cut until they are so many bytes, or so old. */
+  readonly claimBytesMax: number;
+  readonly claimAgeMs: number;
+  /** How much the log grows between two cuts, and how many rows one takes away at most. */
+  readonly cutEveryBytes: number;
+  readonly cutRowsMax: number;
 }
 
 export const LOG_LIMITS: LogLimits = {
@@ -59,7 +83,24 @@ export const LOG_LIMITS: LogLimits = {
   batchCharsMax: 512 * KIB,
   gatherMs: 50,
   recentCharsMax: 2 * MIB,
+  pieceRowsMax: 2000,
+  pieceCharsMax: 256 * KIB,
+  pieceBusyPart: 4,
+  piecePauseMs: 20,
+  keptBytesMin: 16 * MIB,
+  claimBytesMax: 1024 * MIB,
+  claimAgeMs: 7 * 24 * 60 * 60 * 1000,
+  cutEveryBytes: 256 * KIB,
+  cutRowsMax: 4000,
 };
+
+// What may wait at a replica at once; more is refused before it is run.
+export const HELD_ANSWERS_MAX = 1000;
+export const HELD_CHARS_MAX = 16 * MIB;
+export const WAITING_READS_MAX = 1000;
+
+/** How long a relay may take to bring a sibling what it has, before the leader sends it itself. */
+export const RELAY_WAIT_MS = 2_000;
 
 // When a follower does not answer.
 export const RETRY_MS_MIN = 200;
@@ -76,5 +117,6 @@ assert(
   ENTRY_BYTES_MAX + 2 * KEPT_ANSWER_BYTES_MAX + 3 * LOG_LIMITS.batchCharsMax < PLATFORM_MESSAGE_BYTES_MAX,
   'a batch fits a message',
 );
+assert(HELD_CHARS_MAX > RESULT_BYTES_MAX, 'an answer can be held');
 assert(RESULT_BYTES_MAX < PLATFORM_MESSAGE_BYTES_MAX, 'a result fits a message');
 assert(BODY_BYTES_MAX < PLATFORM_MESSAGE_BYTES_MAX, 'a request fits a message');

@@ -9,6 +9,8 @@ export interface ChangeRow {
   readonly id: number;
   readonly time: number;
   readonly line: string;
+  /** The line's length in UTF-8. */
+  readonly bytes: number;
 }
 
 /** What SQLite says of the statement that ran last, and what the triggers captured of it. */
@@ -94,10 +96,10 @@ export class Captured {
     time: SqlRow[number] | undefined,
     line: SqlRow[number] | undefined,
   ): void {
-    const row: ChangeRow = { id: id as number, time: time as number, line: line as string };
-    const size = utf8Length(row.line);
-    this.#bytes += size;
-    if (size > PLATFORM_ROW_BYTES_MAX) throw largeRow();
+    const bytes = utf8Length(line as string);
+    const row: ChangeRow = { id: id as number, time: time as number, line: line as string, bytes };
+    this.#bytes += bytes;
+    if (bytes > PLATFORM_ROW_BYTES_MAX) throw largeRow();
     if (this.#bytes > ENTRY_BYTES_MAX) refuseLargeEntry();
     this.#rows.push(row);
     this.#last = row.id;

@@ -1,12 +1,23 @@
 import { assert } from '../assert.ts';
 import { LOG_LIMITS, type LogLimits } from '../limits.ts';
-import { type Epoch, EPOCH_FIRST, type Lsn, LSN_ZERO, lsnAfter } from '../lsn.ts';
+import { type Epoch, type Lsn, lsnAfter } from '../lsn.ts';
 import { Lru } from '../lru.ts';
 import type { Position } from '../position.ts';
 import type { Sql } from '../ports.ts';
-import { type ChainEnd, HASH_OF_NOTHING, type RecordedRequest } from './entry.ts';
-import { createSegments, loadSegmentsEnd, segmentAfter, writeSegment } from './segments.ts';
+import { utf8Length } from '../utf8.ts';
 import { Captured, type ChangeRow } from './captured.ts';
+import { type ChainEnd, decodeEntry, type RecordedRequest } from './entry.ts';
+import { createSegments, segmentAfter, segmentEndBetween, writeSegment } from './segments.ts';
+import {
+  beginAnew,
+  CHARS_AS_A_ROW,
+  createStart,
+  loadStart,
+  type LogStart,
+  removeBefore,
+  type StoredPlace,
+  writeStart,
+} from './start.ts';
 import {
   beginTail,
   closeEntry,
@@ -17,6 +28,7 @@ import {
   type TailEnd,
   type TailEntry,
   type TailPlace,
+  tailPlaceAtOrBefore,
 } from './tail.ts';
 
 /** How much one reading of the log may give. The first entry is given whatever its size. */
@@ -28,53 +40,96 @@ export interface ReadBound {
 /** Followers that may be catching up at the same time without reading anything twice. */
 const READERS_MAX = 16;
 
-const EMPTY: ChainEnd = { epoch: EPOCH_FIRST, lsn: LSN_ZERO, hash: HASH_OF_NOTHING };
-
 export function createLog(sql: Sql): void {
+  createStart(sql);
   createTail(sql);
   createSegments(sql);
 }
 
 /**
  * One partition's log on one replica: what it wrote as a leader (tail.ts) and what it received as a
- * follower (segments.ts), read as one. Its end in memory follows the disk: whoever rolls back a
- * transaction in which the log grew throws this object away.
+ * follower (segments.ts), read as one, from where it begins (start.ts). What is in memory follows the disk: whoever
+ * rolls back a transaction in which the log grew, or was cut, throws this object away.
  */
 export class Log {
   readonly #sql: Sql;
   readonly #limits: LogLimits;
-  #end: ChainEnd;
-  /** Null on a replica that never led. */
+  #start: LogStart;
+  #end: StoredPlace;
+  /** Null where this replica wrote nothing of the log. */
   #tail: TailEnd | null;
-  #received: number | null;
+  #knownAt: number | null;
+  #rowsAdded = 0;
+  /** The time of the first entry, once it was asked for. */
+  #oldest: number | null = null;
   /** Places that were reached by reading, so that a follower that catches up is read to from where it is. */
   readonly #reached = new Lru<Lsn, TailPlace>(READERS_MAX);
 
   constructor(sql: Sql, limits: LogLimits = LOG_LIMITS) {
     this.#sql = sql;
     this.#limits = limits;
-    const segments = loadSegmentsEnd(sql);
-    this.#tail = loadTailEnd(sql);
-    this.#end = later(this.#tail?.end ?? EMPTY, segments?.end ?? EMPTY);
-    this.#received = segments?.time ?? null;
+    this.#start = loadStart(sql);
+    const segment = segmentEndBetween(sql, this.#start.end.lsn, Number.MAX_SAFE_INTEGER);
+    this.#tail = loadTailEnd(sql, this.#start);
+    this.#end = later(this.#tail, later(segment, this.#start));
+    this.#knownAt = (segment ?? this.#start).knownAt;
+  }
+
+  /** The first entry that is held is the one after it. */
+  get start(): ChainEnd {
+    return this.#start.end;
   }
 
   get end(): ChainEnd {
-    return this.#end;
+    return this.#end.end;
   }
 
   get position(): Position {
-    return { epoch: this.#end.epoch, lsn: this.#end.lsn };
+    return { epoch: this.end.epoch, lsn: this.end.lsn };
   }
 
-  /** The leader's clock in the last entry that was received, in milliseconds; null before the first. */
-  get receivedTime(): number | null {
-    return this.#received;
+  /** UTF-8 bytes of the text of the entries that are held. */
+  get bytes(): number {
+    return this.#end.bytesUpTo - this.#start.bytesUpTo;
+  }
+
+  /** The same of those after `lsn`: exact where its hash is stored, else of those after the place before it that is. */
+  bytesAfter(lsn: Lsn): number {
+    if (lsn >= this.end.lsn) return 0;
+    if (lsn <= this.start.lsn) return this.bytes;
+    return this.#end.bytesUpTo - this.#placeAtOrBefore(lsn).bytesUpTo;
+  }
+
+  /** The leader's clock in the first entry that is held, in milliseconds; null where none is. */
+  oldestTime(): number | null {
+    this.#oldest ??= this.readAfter(this.start.lsn, { entries: 1, chars: 0 })?.[0]?.time ?? null;
+    return this.#oldest;
+  }
+
+  /** What was said with the entries that were received last; null before the first. */
+  get knownAt(): number | null {
+    return this.#knownAt;
+  }
+
+  /** What was added since this object was made, counted as `cut` counts what it removes. */
+  get rowsAdded(): number {
+    return this.#rowsAdded;
+  }
+
+  #added(rows: number, bytesUpTo: number): void {
+    this.#rowsAdded += rows + Math.ceil((bytesUpTo - this.#end.bytesUpTo) / CHARS_AS_A_ROW);
+  }
+
+  /** Whether `place` is one of this log, so that the entries after it here are those that follow it. */
+  follows({ lsn, hash }: ChainEnd): boolean {
+    if (lsn === this.end.lsn) return hash === this.end.hash;
+    const next = this.readAfter(lsn, { entries: 1, chars: 0 })?.[0];
+    return next !== undefined && decodeEntry(next.text).previous === hash;
   }
 
   /** From here on entries are made of captured changes. */
   beginLeading(): void {
-    this.#tail ??= beginTail(this.#sql, this.#end);
+    if (this.#tail?.end.lsn !== this.end.lsn) this.#tail = beginTail(this.#sql, this.#end);
   }
 
   /** What the capture triggers write from here on. */
@@ -91,31 +146,38 @@ export class Log {
       limits: this.#limits,
     });
     this.#tail = tail;
-    this.#end = tail.end;
+    this.#added(captured.length + 1, tail.bytesUpTo);
+    this.#end = tail;
     return entry;
   }
 
   #leading(): TailEnd {
-    assert(this.#tail !== null, 'only a leader captures');
+    assert(this.#tail !== null && this.#tail.end.lsn === this.end.lsn, 'only a leader captures');
     return this.#tail;
   }
 
-  /** Stores entries that a leader sent; the caller has checked that they follow the end. */
-  append(entries: readonly StoredEntry[]): void {
+  /**
+   * Stores entries that a leader sent; the caller has checked that they follow the end.
+   * `knownAt`: a time in milliseconds by this replica's own clock, kept with them.
+   */
+  append(entries: readonly StoredEntry[], knownAt: number): void {
     const last = entries.at(-1);
     if (last === undefined) return;
-    const from = lsnAfter(this.#end.lsn);
+    const from = lsnAfter(this.end.lsn);
     const texts = entries.map((entry) => entry.text);
-    writeSegment(this.#sql, { from, last, texts }, this.#limits.segmentPartChars);
-    this.#end = last.end;
-    this.#received = last.time;
+    const bytesUpTo = texts.reduce((bytes, text) => bytes + utf8Length(text), this.#end.bytesUpTo);
+    writeSegment(this.#sql, { from, last, texts, knownAt, bytesUpTo }, this.#limits.segmentPartChars);
+    this.#added(1, bytesUpTo);
+    this.#end = { end: last.end, bytesUpTo };
+    this.#knownAt = knownAt;
   }
 
   /** The entries after `after`, within the bound; null where the log does not hold the one that follows it. */
   readAfter(after: Lsn, bound: ReadBound): StoredEntry[] | null {
+    if (after < this.start.lsn) return null;
     const entries: (StoredEntry | TailEntry)[] = [];
     let chars = 0;
-    for (let from = after; from < this.#end.lsn;) {
+    for (let from = after; from < this.end.lsn;) {
       const before = from;
       for (const entry of this.#source(from)) {
         chars += entry.text.length;
@@ -130,9 +192,11 @@ export class Log {
   }
 
   #source(after: Lsn): Iterable<StoredEntry | TailEntry> {
-    return (
-      segmentAfter(this.#sql, after) ?? tailAfter(this.#sql, after, this.#reached.get(after) ?? null) ?? []
-    );
+    return segmentAfter(this.#sql, after) ?? tailAfter(this.#sql, after, this.#tailPlace(after)) ?? [];
+  }
+
+  #tailPlace(after: Lsn): TailPlace | null {
+    return this.#reached.get(after) ?? tailPlaceAtOrBefore(this.#sql, this.#start, after);
   }
 
   #remembered(entries: (StoredEntry | TailEntry)[]): StoredEntry[] {
@@ -142,8 +206,44 @@ export class Log {
     }
     return entries;
   }
+
+  /**
+   * Lets go of entries at or before `upTo`, as far as a hash is stored: the log begins there at once. Then removes what is
+   * before the beginning, also by earlier cuts, at most about `rowsMax` rows. 'more' asks to be called again, with any `upTo`.
+   */
+  cut(upTo: Lsn, rowsMax: number): 'done' | 'more' {
+    if (upTo > this.start.lsn) this.#beginAt(this.#placeAtOrBefore(upTo));
+    return removeBefore(this.#sql, this.#start, rowsMax);
+  }
+
+  #beginAt(place: LogStart): void {
+    if (place.end.lsn === this.start.lsn) return;
+    writeStart(this.#sql, place);
+    this.#start = place;
+    this.#oldest = null;
+  }
+
+  /** The last place at or before `lsn`, which is not before the start, whose hash is stored: what the start would be there. */
+  #placeAtOrBefore(lsn: Lsn): LogStart {
+    const segment = segmentEndBetween(this.#sql, this.start.lsn, lsn);
+    const tail = tailPlaceAtOrBefore(this.#sql, this.#start, lsn);
+    const received = segment === null ? this.#start : { ...segment, lastChange: null };
+    // Where leadership began at the end of a segment, the entry that follows is found by its changes.
+    if (tail === null || tail.end.lsn < received.end.lsn) return received;
+    return { ...tail, knownAt: received.knownAt };
+  }
+
+  /** Forgets all entries: the log of a replica whose tables were copied as they are at `end`. `knownAt` as for `append`. */
+  beginAfter(end: ChainEnd, knownAt: number | null): void {
+    this.#start = beginAnew(this.#sql, end, knownAt);
+    this.#end = this.#start;
+    this.#tail = null;
+    this.#knownAt = knownAt;
+    this.#oldest = null;
+    this.#reached.clear();
+  }
 }
 
-function later(a: ChainEnd, b: ChainEnd): ChainEnd {
-  return a.lsn > b.lsn ? a : b;
+function later(a: StoredPlace | null, b: StoredPlace): StoredPlace {
+  return a !== null && a.end.lsn > b.end.lsn ? a : b;
 }

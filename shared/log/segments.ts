@@ -1,19 +1,20 @@
 import type { Epoch, Lsn } from '../lsn.ts';
 import { all, first, run, type Sql, type SqlRow } from '../ports.ts';
-import { type ChainEnd, decodeEntry, type Hash, hashOf, joinEntries, splitEntries } from './entry.ts';
+import { decodeEntry, type Hash, hashOf, joinEntries, splitEntries } from './entry.ts';
+import type { StoredPlace } from './start.ts';
 import type { StoredEntry } from './tail.ts';
 
 /**
  * The part of the log that this replica received as a follower: a row a batch, its text as it came, so that
  * under load a follower writes little more than the rows themselves. Text beyond what a row may hold
- * goes on in _tidemark_segment_parts.
+ * goes on in _tidemark_segment_parts. The text is the last column: SQLite reads through it to those behind it.
  */
 export function createSegments(sql: Sql): void {
   run(
     sql,
     `CREATE TABLE IF NOT EXISTS _tidemark_segments (
       last_lsn INTEGER PRIMARY KEY, first_lsn INTEGER NOT NULL, epoch INTEGER NOT NULL, hash TEXT NOT NULL,
-      time INTEGER NOT NULL, text TEXT NOT NULL)`,
+      known_at INTEGER NOT NULL, bytes_up_to INTEGER NOT NULL, text TEXT NOT NULL)`,
   );
   run(
     sql,
@@ -26,20 +27,28 @@ export interface Segment {
   readonly from: Lsn;
   readonly last: StoredEntry;
   readonly texts: readonly string[];
+  readonly knownAt: number;
+  readonly bytesUpTo: number;
 }
 
 /** Stores consecutive entries, the text in parts of so many characters. */
-export function writeSegment(sql: Sql, { from, last, texts }: Segment, partChars: number): void {
-  const { end, time } = last;
+export function writeSegment(
+  sql: Sql,
+  { from, last, texts, knownAt, bytesUpTo }: Segment,
+  partChars: number,
+): void {
+  const { end } = last;
   const [head = '', ...parts] = inParts(joinEntries(texts), partChars);
   run(
     sql,
-    'INSERT INTO _tidemark_segments (last_lsn, first_lsn, epoch, hash, time, text) VALUES (?, ?, ?, ?, ?, ?)',
+    `INSERT INTO _tidemark_segments (last_lsn, first_lsn, epoch, hash, known_at, bytes_up_to, text)
+     VALUES (?, ?, ?, ?, ?, ?, ?)`,
     end.lsn,
     from,
     end.epoch,
     end.hash,
-    time,
+    knownAt,
+    bytesUpTo,
     head,
   );
   parts.forEach((part, i) => {
@@ -69,15 +78,28 @@ function isHighSurrogate(unit: number): boolean {
   return unit >= 0xd800 && unit <= 0xdbff;
 }
 
-/** Where the segments end, and the leader's clock there. */
-export function loadSegmentsEnd(sql: Sql): { readonly end: ChainEnd; readonly time: number } | null {
+/** The end of a segment. */
+export interface SegmentEnd extends StoredPlace {
+  /** A time by this replica's own clock, stored with the batch: see `Log.append`. */
+  readonly knownAt: number;
+}
+
+/** The last end of a segment behind `after` and no further than `upTo`. */
+export function segmentEndBetween(sql: Sql, after: Lsn, upTo: number): SegmentEnd | null {
   const row = first(
     sql,
-    'SELECT last_lsn, epoch, hash, time FROM _tidemark_segments ORDER BY last_lsn DESC LIMIT 1',
+    `SELECT last_lsn, epoch, hash, known_at, bytes_up_to FROM _tidemark_segments
+     WHERE last_lsn > ? AND last_lsn <= ? ORDER BY last_lsn DESC LIMIT 1`,
+    after,
+    upTo,
   );
   if (row === null) return null;
-  const [lsn, epoch, hash, time] = row;
-  return { end: { lsn: lsn as Lsn, epoch: epoch as Epoch, hash: hash as Hash }, time: time as number };
+  const [lsn, epoch, hash, knownAt, bytesUpTo] = row;
+  return {
+    end: { lsn: lsn as Lsn, epoch: epoch as Epoch, hash: hash as Hash },
+    knownAt: knownAt as number,
+    bytesUpTo: bytesUpTo as number,
+  };
 }
 
 /** The entries after `after` as far as one segment has them; null where no segment holds the one that follows. */

@@ -2,8 +2,10 @@ import { assert, present } from '../assert.ts';
 import { LOG_PAGE_ROWS, type LogLimits } from '../limits.ts';
 import { type Epoch, type Lsn, lsnAfter } from '../lsn.ts';
 import { all, first, run, type Sql, type SqlRow } from '../ports.ts';
+import { utf8Length } from '../utf8.ts';
 import type { ChangeRow } from './captured.ts';
 import { type ChainEnd, encodeEntry, type Hash, hashOf, type RecordedRequest } from './entry.ts';
+import { firstMarkLsn, type LogStart, type StoredPlace } from './start.ts';
 
 /**
  * The part of the log that this replica wrote as a leader.
@@ -29,7 +31,9 @@ export interface TailPlace {
 
 export type TailEntry = StoredEntry & TailPlace;
 
-interface Mark extends TailPlace {
+type StoredTailPlace = TailPlace & StoredPlace;
+
+interface Mark extends StoredTailPlace {
   /** A mark that only says where leadership began: its entry is not here but in the segments. */
   readonly begins: boolean;
   readonly request: RecordedRequest | null;
@@ -44,18 +48,27 @@ export function createTail(sql: Sql): void {
     sql,
     `CREATE TABLE IF NOT EXISTS _tidemark_entries (
       lsn INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, last_change INTEGER NOT NULL,
-      begins INTEGER NOT NULL, hash TEXT NOT NULL, request TEXT)`,
+      begins INTEGER NOT NULL, hash TEXT NOT NULL, bytes_up_to INTEGER NOT NULL, request TEXT)`,
   );
 }
 
-const MARK_COLUMNS = 'lsn, epoch, last_change, begins, hash, request';
+const PLACE_COLUMNS = 'lsn, epoch, last_change, hash, bytes_up_to';
+const MARK_COLUMNS = `${PLACE_COLUMNS}, begins, request`;
 
-function toMark([lsn, epoch, lastChange, begins, hash, request]: SqlRow): Mark {
+function toPlace([lsn, epoch, lastChange, hash, bytesUpTo]: SqlRow): StoredTailPlace {
   return {
     end: { lsn: lsn as Lsn, epoch: epoch as Epoch, hash: hash as Hash },
     lastChange: lastChange as number,
+    bytesUpTo: bytesUpTo as number,
+  };
+}
+
+function toMark(row: SqlRow): Mark {
+  const [begins, request] = row.slice(5);
+  return {
+    ...toPlace(row),
     begins: begins === 1,
-    request: request === null ? null : (JSON.parse(request as string) as RecordedRequest),
+    request: typeof request === 'string' ? (JSON.parse(request) as RecordedRequest) : null,
   };
 }
 
@@ -69,7 +82,9 @@ function* pages(sql: Sql, text: string, after: number): Generator<SqlRow> {
   }
 }
 
-function* changesAfter(sql: Sql, after: number): Generator<ChangeRow> {
+type StoredChange = Omit<ChangeRow, 'bytes'>;
+
+function* changesAfter(sql: Sql, after: number): Generator<StoredChange> {
   for (const [id, time, line] of pages(
     sql,
     'SELECT id, time, line FROM _tidemark_changes WHERE id > ? ORDER BY id',
@@ -88,22 +103,25 @@ function* marksAfter(sql: Sql, after: Lsn): Generator<Mark> {
     yield toMark(row);
 }
 
-function markAtOrBefore(sql: Sql, lsn: Lsn): Mark | null {
+/** The last place of the tail at or before `lsn`, which is not before the start, whose hash is stored. */
+export function tailPlaceAtOrBefore(sql: Sql, start: LogStart, lsn: number): StoredTailPlace | null {
   const row = first(
     sql,
-    `SELECT ${MARK_COLUMNS} FROM _tidemark_entries WHERE lsn <= ? ORDER BY lsn DESC LIMIT 1`,
+    `SELECT ${PLACE_COLUMNS} FROM _tidemark_entries WHERE lsn >= ? AND lsn <= ? ORDER BY lsn DESC LIMIT 1`,
+    firstMarkLsn(start),
     lsn,
   );
-  return row === null ? null : toMark(row);
+  if (row !== null) return toPlace(row);
+  const { end, lastChange, bytesUpTo } = start;
+  return lastChange === null ? null : { end, lastChange, bytesUpTo };
 }
 
 /**
  * The entries after `after` in order, as far as this tail has them without a break; null where it does not
- * hold the one that follows `after`. `known` is a place that an earlier reading reached, if it reached `after`.
+ * hold the one that follows `after`. `place` is one at or before `after`; null where the tail has none.
  */
-export function tailAfter(sql: Sql, after: Lsn, known: TailPlace | null): Iterable<TailEntry> | null {
-  const start = known ?? markAtOrBefore(sql, after);
-  return start === null ? null : skipTo(walk(sql, start), after);
+export function tailAfter(sql: Sql, after: Lsn, place: TailPlace | null): Iterable<TailEntry> | null {
+  return place === null ? null : skipTo(walk(sql, place), after);
 }
 
 function* skipTo(entries: Iterable<TailEntry>, after: Lsn): Generator<TailEntry> {
@@ -114,7 +132,7 @@ function* walk(sql: Sql, start: TailPlace): Generator<TailEntry> {
   let end = start.end;
   const changes = changesAfter(sql, start.lastChange);
   let next = changes.next();
-  const entry = (epoch: Epoch, lines: readonly ChangeRow[], mark: Mark | null): TailEntry => {
+  const entry = (epoch: Epoch, lines: readonly StoredChange[], mark: Mark | null): TailEntry => {
     const position = { epoch, lsn: lsnAfter(end.lsn) };
     const request = mark?.request ?? null;
     const { id: lastChange, time } = present(lines.at(-1), 'the changes of an entry');
@@ -129,8 +147,8 @@ function* walk(sql: Sql, start: TailPlace): Generator<TailEntry> {
     end = mark?.end ?? { ...position, hash: hashOf(text) };
     return { end, text, time, lastChange };
   };
-  const takeOne = (): ChangeRow => {
-    const row = present(next.value as ChangeRow | undefined, 'the change of an entry');
+  const takeOne = (): StoredChange => {
+    const row = present(next.value as StoredChange | undefined, 'the change of an entry');
     next = changes.next();
     return row;
   };
@@ -141,7 +159,7 @@ function* walk(sql: Sql, start: TailPlace): Generator<TailEntry> {
       return;
     }
     while (end.lsn + 1 < mark.end.lsn) yield entry(end.epoch, [takeOne()], null);
-    const lines: ChangeRow[] = [];
+    const lines: StoredChange[] = [];
     while (!next.done && next.value.id <= mark.lastChange) lines.push(takeOne());
     assert(mark.end.lsn === end.lsn + 1, `the log has no entry ${end.lsn + 1}`);
     yield entry(mark.end.epoch, lines, mark);
@@ -150,39 +168,41 @@ function* walk(sql: Sql, start: TailPlace): Generator<TailEntry> {
 }
 
 /** Where the tail ends, and how much text stands behind the last hash that is stored. */
-export interface TailEnd extends TailPlace {
+export interface TailEnd extends StoredTailPlace {
   readonly charsSinceMark: number;
 }
 
-/** As the disk says; null if this replica never led. */
-export function loadTailEnd(sql: Sql): TailEnd | null {
-  const [last] = all(sql, `SELECT ${MARK_COLUMNS} FROM _tidemark_entries ORDER BY lsn DESC LIMIT 1`);
-  if (last === undefined) return null;
-  let { end, lastChange }: TailPlace = toMark(last);
+/** As the disk says; null if the log has nothing that this replica wrote. */
+export function loadTailEnd(sql: Sql, start: LogStart): TailEnd | null {
+  const last = tailPlaceAtOrBefore(sql, start, Number.MAX_SAFE_INTEGER);
+  if (last === null) return null;
+  let { end, lastChange, bytesUpTo } = last;
   let charsSinceMark = 0;
-  for (const entry of walk(sql, toMark(last))) {
+  for (const entry of walk(sql, last)) {
     ({ end, lastChange } = entry);
     charsSinceMark += entry.text.length;
+    bytesUpTo += utf8Length(entry.text);
   }
-  return { end, lastChange, charsSinceMark };
+  return { end, lastChange, bytesUpTo, charsSinceMark };
 }
 
 /** Says that entries after `end` are written here. A replica does so when it begins to lead. */
-export function beginTail(sql: Sql, end: ChainEnd): TailEnd {
+export function beginTail(sql: Sql, { end, bytesUpTo }: StoredPlace): TailEnd {
   const lastChange = (first(sql, 'SELECT max(id) FROM _tidemark_changes')?.[0] ?? 0) as number;
-  writeMark(sql, { end, lastChange, begins: true, request: null });
-  return { end, lastChange, charsSinceMark: 0 };
+  writeMark(sql, { end, lastChange, bytesUpTo, begins: true, request: null });
+  return { end, lastChange, bytesUpTo, charsSinceMark: 0 };
 }
 
-function writeMark(sql: Sql, { end, lastChange, begins, request }: Mark): void {
+function writeMark(sql: Sql, { end, lastChange, bytesUpTo, begins, request }: Mark): void {
   run(
     sql,
-    `INSERT INTO _tidemark_entries (${MARK_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO _tidemark_entries (${MARK_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)`,
     end.lsn,
     end.epoch,
     lastChange,
-    begins ? 1 : 0,
     end.hash,
+    bytesUpTo,
+    begins ? 1 : 0,
     request === null ? null : JSON.stringify(request),
   );
 }
@@ -206,12 +226,19 @@ export function closeEntry(
   const changes = captured.map((row) => row.line);
   const text = encodeEntry({ position, time, previous: tail.end.hash, request, changes });
   const end: ChainEnd = { ...position, hash: hashOf(text) };
+  const bytesUpTo = tail.bytesUpTo + bytesOf(text, captured);
   const charsSinceMark = tail.charsSinceMark + text.length;
   const isDue = position.lsn % limits.hashedEntriesEvery === 0 || charsSinceMark > limits.hashedCharsEvery;
   const isItsChange = captured.length === 1 && request === null && epoch === tail.end.epoch && !isDue;
-  if (!isItsChange) writeMark(sql, { end, lastChange, begins: false, request });
+  if (!isItsChange) writeMark(sql, { end, lastChange, bytesUpTo, begins: false, request });
   return {
     entry: { end, text, time },
-    tail: { end, lastChange, charsSinceMark: isItsChange ? charsSinceMark : 0 },
+    tail: { end, lastChange, bytesUpTo, charsSinceMark: isItsChange ? charsSinceMark : 0 },
   };
+}
+
+/** The length of an entry's text in UTF-8. Its lines were measured when they were captured. */
+function bytesOf(text: string, captured: readonly ChangeRow[]): number {
+  const head = utf8Length(text.slice(0, text.indexOf('\n')));
+  return captured.reduce((bytes, row) => bytes + 1 + row.bytes, head);
 }
