@@ -3,7 +3,9 @@ import { all, first, run, type Sql, SqlError } from '../ports.ts';
 import { type Change, parseChange, type SchemaChange, SEQUENCE_TABLE } from './change.ts';
 import { ForeignKeyActions } from './foreign-key-actions.ts';
 import { imageSql, imageValue, imageValueNoBlob, mayHoldBlob } from './images.ts';
+import { chunksOf, KeyOrder } from './key-order.ts';
 import { quoteName, readLayout, type TableLayout } from './schema.ts';
+import { isUncheckable, withStandIns } from './stand-ins.ts';
 
 const RUN_ROWS_MAX = 500;
 const RUN_CHARS_MAX = 400_000;
@@ -36,12 +38,15 @@ export class Applier {
   readonly #sql: Sql;
   readonly #statements = new Map<string, TableStatements>();
   readonly #actions: ForeignKeyActions;
+  readonly #of: 'all rows' | 'part of the rows';
   #runTable = '';
   #runImages: string[] = [];
   #runChars = 0;
 
-  constructor(sql: Sql) {
+  /** `of`: whether entries are applied whole, or what of them concerns a part of the rows. */
+  constructor(sql: Sql, of: 'all rows' | 'part of the rows' = 'all rows') {
     this.#sql = sql;
+    this.#of = of;
     this.#actions = new ForeignKeyActions(sql);
     // The leader has checked. A CHECK may call random(), and then only the leader's luck counts.
     run(sql, 'PRAGMA ignore_check_constraints = ON');
@@ -49,16 +54,47 @@ export class Applier {
 
   /** Applies entries, each a list of changes, in order. Called inside the transaction that also appends them. */
   apply(entries: readonly (readonly string[])[]): void {
-    const all = entries.map((lines) => lines.map(parseChange));
-    const mayHaveKeys =
-      this.#actions.haveKeys || all.some((changes) => changes.some(({ kind }) => kind === 'schema'));
-    if (!mayHaveKeys) return this.#entries(all);
+    this.applyChanges(entries.map((lines) => lines.map(parseChange)));
+  }
+
+  applyChanges(entries: readonly (readonly Change[])[]): void {
+    const haveSchema = entries.some((changes) => changes.some(({ kind }) => kind === 'schema'));
+    this.#deferring(haveSchema, () => this.#entries(entries));
+  }
+
+  /** Inserts rows of one table as the leader has them, before or after their parents. */
+  insertRows(table: string, images: readonly string[]): void {
+    if (images.length === 0) return;
+    const insertAll = () => {
+      for (const chunk of chunksOf(images)) this.#insert(table, chunk);
+    };
+    this.#deferring(false, () => this.#checkable(table, insertAll));
+  }
+
+  #deferring(mayMakeKeys: boolean, work: () => void): void {
+    if (!mayMakeKeys && !this.#actions.haveKeys) return work();
     // In the log a cascade's rows stand before the row that caused it. Not without need: each setting has SQLite
     // compile all statements anew, which for a few rows takes far longer than to write them.
     run(this.#sql, 'PRAGMA defer_foreign_keys = ON');
-    this.#entries(all);
+    work();
     // SQLite counts violations, and a parent that is dropped and made again is counted once only. The leader has checked.
     run(this.#sql, 'PRAGMA defer_foreign_keys = OFF');
+  }
+
+  /** SQLite fails a statement whose foreign keys it cannot check before it has written anything. */
+  #checkable(table: string, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (!isUncheckable(error)) throw error;
+      withStandIns(this.#sql, table, work);
+    }
+  }
+
+  #insert(table: string, images: readonly string[]): void {
+    const list = `[${images.join(',')}]`;
+    const statements = this.#for(table);
+    run(this.#sql, mayHoldBlob(list) ? statements.insertWithBlobs : statements.insert, list);
   }
 
   #entries(entries: readonly (readonly Change[])[]): void {
@@ -82,8 +118,12 @@ export class Applier {
   }
 
   #rows(changes: readonly RowChange[]): void {
-    // An action of a foreign key changes a row of its own, so that an entry of one change had none.
-    if (changes.length > 1 && changes.some((change) => this.#actions.mayFollow(change)))
+    // An action of a foreign key changes a row of its own, so that an entry of one change had none. But an update that
+    // takes a row out of a part is a delete there, which acts where the update did not.
+    if (
+      (changes.length > 1 || this.#of === 'part of the rows') &&
+      changes.some((change) => this.#actions.mayFollow(change))
+    )
       return this.#rowsAmongActions(changes);
     for (const change of changes) this.#row(change);
   }
@@ -132,7 +172,8 @@ export class Applier {
     if (change.kind !== 'insert' && first(this.#sql, statements.image, change.before)?.[0] !== change.before)
       return false;
     try {
-      if (change.kind === 'insert') run(this.#sql, statements.insertWithBlobs, `[${change.after}]`);
+      if (change.kind === 'insert')
+        this.#checkable(change.table, () => run(this.#sql, statements.insertWithBlobs, `[${change.after}]`));
       else this.#actions.heldBack(change, () => this.#one(change));
       return true;
     } catch (error) {
@@ -152,14 +193,16 @@ export class Applier {
 
   #flush(): void {
     if (this.#runImages.length === 0) return;
-    const images = `[${this.#runImages.join(',')}]`;
-    const statements = this.#for(this.#runTable);
-    run(this.#sql, mayHoldBlob(images) ? statements.insertWithBlobs : statements.insert, images);
+    this.#checkable(this.#runTable, () => this.#insert(this.#runTable, this.#runImages));
     this.#runImages = [];
     this.#runChars = 0;
   }
 
   #one(change: Exclude<RowChange, { kind: 'insert' }>): void {
+    this.#checkable(change.table, () => this.#write(change));
+  }
+
+  #write(change: Exclude<RowChange, { kind: 'insert' }>): void {
     const statements = this.#for(change.table);
     const touched =
       change.kind === 'update'
@@ -206,19 +249,20 @@ export class Applier {
     if (known !== undefined) return known;
     const layout = readLayout(this.#sql, table);
     assert(layout.columns.length > 0, `the log names a table that is not here: ${table}`);
-    const statements = tableStatements(layout, this.#actions.columnsIn(table));
+    const order = new KeyOrder(this.#sql, layout);
+    const statements = tableStatements(layout, order, this.#actions.columnsIn(table));
     this.#statements.set(table, statements);
     return statements;
   }
 }
 
-function tableStatements(layout: TableLayout, keyColumns: ReadonlySet<string>): TableStatements {
+function tableStatements(
+  layout: TableLayout,
+  order: KeyOrder,
+  keyColumns: ReadonlySet<string>,
+): TableStatements {
   const table = quoteName(layout.name);
   const columns = layout.columns.map(quoteName);
-  const isRow = (json: string) =>
-    layout.key
-      .map((column) => `t.${quoteName(column)} = (${imageValue(json, layout.columns.indexOf(column))})`)
-      .join(' AND ');
   const insert = (value: (i: number) => string) =>
     `INSERT OR ABORT INTO ${table} (${columns.join(', ')}) SELECT ${columns.map((_, i) => value(i)).join(', ')} FROM json_each(?) AS e`;
   const assignments = columns.map((column, i) => `${column} = ${imageValue('?1', i)}`);
@@ -231,11 +275,11 @@ function tableStatements(layout: TableLayout, keyColumns: ReadonlySet<string>): 
   return {
     insert: insert((i) => imageValueNoBlob('e.value', i)),
     insertWithBlobs: insert((i) => imageValue('e.value', i)),
-    update: `UPDATE OR ABORT ${table} AS t SET ${assignments.join(', ')} WHERE ${isRow('?2')} RETURNING 1`,
+    update: `UPDATE OR ABORT ${table} AS t SET ${assignments.join(', ')} WHERE ${order.isRowSql('?2')} RETURNING 1`,
     updateOutsideKeys: hasBoth
-      ? `UPDATE OR ABORT ${table} AS t SET ${outside.join(', ')} WHERE ${isRow('?2')} AND ${isSame.join(' AND ')} RETURNING 1`
+      ? `UPDATE OR ABORT ${table} AS t SET ${outside.join(', ')} WHERE ${order.isRowSql('?2')} AND ${isSame.join(' AND ')} RETURNING 1`
       : null,
-    delete: `DELETE FROM ${table} AS t WHERE ${isRow('?1')} RETURNING 1`,
-    image: `SELECT ${imageSql(layout, 't')} FROM ${table} AS t WHERE ${isRow('?1')}`,
+    delete: `DELETE FROM ${table} AS t WHERE ${order.isRowSql('?1')} RETURNING 1`,
+    image: `SELECT ${imageSql(layout, 't')} FROM ${table} AS t WHERE ${order.isRowSql('?1')}`,
   };
 }

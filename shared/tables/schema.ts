@@ -74,6 +74,10 @@ export function userTables(sql: Sql): string[] {
   ).map(([name]) => name as string);
 }
 
+export function tableExists(sql: Sql, name: string): boolean {
+  return first(sql, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", name) !== null;
+}
+
 /** @throws Refusal for a table whose rows cannot be told apart. */
 export function readLayout(sql: Sql, name: string): TableLayout {
   const columns = all(
