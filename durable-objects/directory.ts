@@ -5,9 +5,18 @@ import {
   type DirectoryEffect,
   type DirectoryEvent,
 } from '../shared/directory/directory.ts';
-import type { ReplicaRef } from '../shared/protocol/assignment.ts';
-import type { CreateReply, DatabaseRecord, DirectoryRpc } from '../shared/protocol/messages.ts';
+import { Refusal } from '../shared/failure.ts';
+import type { Assignment, ReplicaRef } from '../shared/protocol/assignment.ts';
+import type {
+  ChangeReply,
+  CreateReply,
+  DatabaseRecord,
+  DirectoryRpc,
+  FollowerWish,
+  JoinReport,
+} from '../shared/protocol/messages.ts';
 import type { Settings } from '../shared/protocol/settings.ts';
+import type { Region } from '../shared/regions.ts';
 import { within } from './deadline.ts';
 import type { ObjectsEnv } from './env.ts';
 import { StorageSql } from './sql.ts';
@@ -18,6 +27,8 @@ const CONFIRM_WAIT_MS = 10_000;
 /** One database's directory. */
 export class Directory extends DurableObject<ObjectsEnv> implements DirectoryRpc {
   readonly #sql: StorageSql;
+  /** The calls of `assign` that have not ended, by the replica's name. */
+  readonly #assigning = new Map<string, Promise<unknown>>();
   #core: Core;
 
   constructor(ctx: DurableObjectState, env: ObjectsEnv) {
@@ -51,8 +62,35 @@ export class Directory extends DurableObject<ObjectsEnv> implements DirectoryRpc
     return effects.length > 0;
   }
 
+  async addFollower(wish: FollowerWish): Promise<ChangeReply> {
+    return this.#change({ kind: 'add-follower', wish, now: Date.now() });
+  }
+
+  async removeFollower(region: Region, replica: string | null): Promise<ChangeReply> {
+    return this.#change({ kind: 'remove-follower', region, replica, now: Date.now() });
+  }
+
+  async report(report: JoinReport): Promise<void> {
+    await this.#try(this.#step({ kind: 'report', report, now: Date.now() }));
+  }
+
+  /** The core sets the next alarm itself: were this to fail with a replica, the platform would repeat it as well. */
   override async alarm(): Promise<void> {
-    await this.#run({ kind: 'alarm', now: Date.now() });
+    await this.#try(this.#step({ kind: 'alarm', now: Date.now() }));
+  }
+
+  /** A wish is fulfilled once it is durable: the alarm tells the replicas that could not be told now. */
+  async #change(event: DirectoryEvent): Promise<ChangeReply> {
+    try {
+      const effects = this.#step(event);
+      const record = this.#core.record();
+      if (record === null) return { kind: 'absent' };
+      await this.#try(effects);
+      return { kind: 'changed', record };
+    } catch (error) {
+      if (error instanceof Refusal) return { kind: 'refused', failure: error.failure };
+      throw error;
+    }
   }
 
   async #run(event: DirectoryEvent): Promise<void> {
@@ -66,6 +104,14 @@ export class Directory extends DurableObject<ObjectsEnv> implements DirectoryRpc
     } catch (error) {
       this.#core = new Core(this.#sql);
       throw error;
+    }
+  }
+
+  async #try(effects: readonly DirectoryEffect[]): Promise<void> {
+    try {
+      await this.#perform(effects);
+    } catch (error) {
+      console.error('a replica could not be told; the alarm tells it again', error);
     }
   }
 
@@ -83,11 +129,9 @@ export class Directory extends DurableObject<ObjectsEnv> implements DirectoryRpc
   async #performOne(effect: DirectoryEffect): Promise<void> {
     switch (effect.kind) {
       case 'assign':
-        await this.#replica(effect.assignment.self).assign(effect.assignment);
-        return this.#run({ kind: 'assigned', replica: effect.assignment.self.name });
+        return this.#assign(effect.assignment);
       case 'erase':
-        await this.#replica(effect.replica).erase();
-        return this.#run({ kind: 'erased', replica: effect.replica.name });
+        return this.#erase(effect.replica);
       case 'wake':
         return this.#sql.setAlarm(effect.at);
       case 'forget':
@@ -95,6 +139,26 @@ export class Directory extends DurableObject<ObjectsEnv> implements DirectoryRpc
       default:
         return unreachable(effect);
     }
+  }
+
+  async #assign(assignment: Assignment): Promise<void> {
+    const { self } = assignment;
+    const asked = this.#replica(self).assign(assignment);
+    const ended = Promise.allSettled([this.#assigning.get(self.name), asked]);
+    this.#assigning.set(self.name, ended);
+    void ended.then(() => {
+      if (this.#assigning.get(self.name) === ended) this.#assigning.delete(self.name);
+    });
+    const reply = await asked;
+    return this.#run({ kind: 'assigned', replica: self.name, reply, now: Date.now() });
+  }
+
+  /** After what the replica was told before: an assignment that came later than this would make storage that nobody deletes. */
+  async #erase(replica: ReplicaRef): Promise<void> {
+    const assigning = this.#assigning.get(replica.name);
+    if (assigning !== undefined) await assigning;
+    await this.#replica(replica).erase();
+    return this.#run({ kind: 'erased', replica: replica.name });
   }
 
   #replica({ name, region }: ReplicaRef) {

@@ -1,9 +1,10 @@
+import type { RetentionVars } from '../shared/retention-settings.ts';
 import type { CatalogRpc, DirectoryRpc, ReplicaRpc, SessionRpc } from '../shared/protocol/messages.ts';
 
 type Namespace<Rpc> = DurableObjectNamespace<Rpc & Rpc.DurableObjectBranded>;
 
 /** What wrangler.toml binds for the objects. */
-export interface ObjectsEnv {
+export interface ObjectsEnv extends RetentionVars {
   readonly REPLICA: Namespace<ReplicaRpc>;
   readonly DIRECTORY: Namespace<DirectoryRpc>;
   readonly SESSION: Namespace<SessionRpc>;

@@ -2,18 +2,23 @@ import { DurableObject } from 'cloudflare:workers';
 import { assert, present } from '../shared/assert.ts';
 import { Follower, type FollowerEffect, type FollowerEvent } from '../shared/follower/follower.ts';
 import { Leader, type LeaderEffect, type LeaderEvent } from '../shared/leader/leader.ts';
-import { SEND_TIMEOUT_MS } from '../shared/limits.ts';
-import type { Position } from '../shared/position.ts';
+import { type LogLimits, SEND_TIMEOUT_MS } from '../shared/limits.ts';
+import { logLimitsFrom } from '../shared/retention-settings.ts';
 import { assign, type Assigned, loadAssigned } from '../shared/protocol/assigned.ts';
 import { type Assignment, type ReplicaRef, roleOf } from '../shared/protocol/assignment.ts';
 import type {
   AppendReply,
+  AssignReply,
   Batch,
+  CopyReply,
+  CopyRequest,
   DigestReply,
   ExecuteRequest,
+  JoinReport,
   PullReply,
   PullRequest,
   ReadRequest,
+  Relayed,
   ReplicaAnswer,
   ReplicaRpc,
   ReplicaStatus,
@@ -28,11 +33,12 @@ type Core =
   | { readonly role: 'leader'; readonly leader: Leader; readonly assigned: Assigned }
   | { readonly role: 'follower'; readonly follower: Follower; readonly assigned: Assigned };
 
-type Reply = ReplicaAnswer | AppendReply | PullReply;
+type Reply = ReplicaAnswer | AppendReply | PullReply | CopyReply;
 
 /** The shell around one partition's replica: the leader core or the follower core over this object's storage. */
 export class Replica extends DurableObject<ObjectsEnv> implements ReplicaRpc {
   readonly #sql: StorageSql;
+  readonly #limits: LogLimits;
   readonly #calls = new Map<number, PromiseWithResolvers<Reply>>();
   #core: Core;
   #lastCall = 0;
@@ -40,16 +46,30 @@ export class Replica extends DurableObject<ObjectsEnv> implements ReplicaRpc {
   constructor(ctx: DurableObjectState, env: ObjectsEnv) {
     super(ctx, env);
     this.#sql = new StorageSql(ctx);
+    this.#limits = logLimitsFrom(env);
     this.#core = this.#load();
   }
 
-  async assign(assignment: Assignment): Promise<void> {
-    this.#sql.transaction(() => {
-      if (loadAssigned(this.#sql) !== null) return;
-      assign(this.#sql, assignment, Date.now());
-      if (roleOf(assignment) === 'leader') Leader.begin(this.#sql);
+  async assign(assignment: Assignment): Promise<AssignReply> {
+    const before = this.#core;
+    const isNew = this.#step(() => {
+      const isNews = assign(this.#sql, assignment, Date.now());
+      if (isNews && before.role === 'none' && roleOf(assignment) === 'leader') Leader.begin(this.#sql);
+      return isNews;
     });
-    if (this.#core.role === 'none') this.#core = this.#load();
+    if (isNew) this.#reassigned(before, assignment);
+    const { epoch, revision } = this.#assignment;
+    const isSettled = this.#core.role !== 'leader' || this.#core.leader.isSettled;
+    // Whoever asks will ask again; the followers are asked meanwhile what they have.
+    if (!isSettled) this.#ifLeader({ kind: 'alarm', now: Date.now() });
+    return { epoch, revision, isSettled };
+  }
+
+  #reassigned(before: Core, assignment: Assignment): void {
+    if (before.role === 'none') this.#core = this.#load();
+    // A leader that is new has nothing to send, and followers that may not know their role yet.
+    else this.#ifLeader({ kind: 'reassigned', now: Date.now(), assignment });
+    this.#ifFollower({ kind: 'reassigned', now: Date.now(), assignment });
   }
 
   async execute(request: ExecuteRequest): Promise<ReplicaAnswer> {
@@ -80,23 +100,33 @@ export class Replica extends DurableObject<ObjectsEnv> implements ReplicaRpc {
     return this.#call<PullReply>((call) => this.#lead({ kind: 'pull', call, now: Date.now(), request }));
   }
 
-  async status(lagsOf: readonly Position[]): Promise<ReplicaStatus> {
+  async copy(request: CopyRequest): Promise<CopyReply> {
+    if (this.#core.role === 'none') return { kind: 'unassigned' };
+    if (this.#core.role === 'follower')
+      return { kind: 'not-leader', epoch: this.#core.assigned.assignment.epoch };
+    return this.#call<CopyReply>((call) => this.#lead({ kind: 'copy', call, now: Date.now(), request }));
+  }
+
+  async status(appliedOf: readonly Relayed[]): Promise<ReplicaStatus> {
     const core = this.#core;
     // A replaced instance notices only when it touches its storage, and must not answer from memory.
-    if (core.role === 'none' || loadAssigned(this.#sql) === null) return { kind: 'unassigned' };
-    const { epoch } = core.assigned.assignment;
-    if (core.role === 'follower')
-      return { kind: 'follower', epoch, applied: core.follower.applied, state: core.follower.state };
-    const lag_seconds = core.leader.lagSeconds(
-      lagsOf.map((position) => position.lsn),
-      Date.now(),
-    );
-    return { kind: 'leader', epoch, head: core.leader.position, lag_seconds };
+    const assigned = loadAssigned(this.#sql);
+    if (core.role === 'none' || assigned === null) return { kind: 'unassigned' };
+    const { epoch, revision } = assigned.assignment;
+    const now = Date.now();
+    const database_bytes = this.#sql.bytes;
+    if (core.role === 'follower') {
+      const { log, ...status } = core.follower.status(now);
+      return { kind: 'follower', epoch, revision, ...status, storage: { database_bytes, ...log } };
+    }
+    const { log, ...status } = core.leader.status(appliedOf, now);
+    return { kind: 'leader', epoch, revision, ...status, storage: { database_bytes, ...log } };
   }
 
   async digest(): Promise<DigestReply> {
     const core = this.#core;
     if (core.role === 'none') return { kind: 'unassigned' };
+    if (core.role === 'follower' && !core.follower.hasTables) return { kind: 'unassigned' };
     const position = core.role === 'leader' ? core.leader.position : core.follower.applied;
     return { kind: 'digest', position, sha256: digest(this.#sql) };
   }
@@ -108,15 +138,16 @@ export class Replica extends DurableObject<ObjectsEnv> implements ReplicaRpc {
   }
 
   override async alarm(): Promise<void> {
-    if (this.#core.role === 'leader') this.#lead({ kind: 'alarm', now: Date.now() });
+    this.#ifLeader({ kind: 'alarm', now: Date.now() });
+    this.#ifFollower({ kind: 'alarm', now: Date.now() });
   }
 
   #load(): Core {
     const assigned = loadAssigned(this.#sql);
     if (assigned === null) return { role: 'none' };
     return roleOf(assigned.assignment) === 'leader'
-      ? { role: 'leader', leader: new Leader(this.#sql, assigned.assignment), assigned }
-      : { role: 'follower', follower: new Follower(this.#sql, assigned), assigned };
+      ? { role: 'leader', leader: new Leader(this.#sql, assigned.assignment, this.#limits), assigned }
+      : { role: 'follower', follower: new Follower(this.#sql, assigned, this.#limits), assigned };
   }
 
   /** Runs `begin`, which answers the call now or later. */
@@ -176,6 +207,7 @@ export class Replica extends DurableObject<ObjectsEnv> implements ReplicaRpc {
       case 'answer':
         return this.#answer(effect.call, effect.answer);
       case 'pulled':
+      case 'copied':
         return this.#answer(effect.call, effect.reply);
       case 'send':
         return void this.#send(effect.to, effect.batch);
@@ -194,8 +226,16 @@ export class Replica extends DurableObject<ObjectsEnv> implements ReplicaRpc {
         return this.#answer(effect.call, effect.reply);
       case 'pull':
         return void this.#pull(effect.request);
+      case 'copy':
+        return void this.#copy(effect.request);
+      case 'send':
+        return void this.#send(effect.to, effect.batch);
+      case 'report':
+        return void this.#report(effect.report);
       case 'timer':
         return this.#wakeAt(effect.at, (now) => this.#ifFollower({ kind: 'timer', now }));
+      case 'alarm':
+        return void this.#sql.setAlarm(effect.at);
     }
   }
 
@@ -203,26 +243,58 @@ export class Replica extends DurableObject<ObjectsEnv> implements ReplicaRpc {
     const follower = to.name;
     try {
       const reply = await within(SEND_TIMEOUT_MS, this.#replica(to).append(batch));
-      this.#ifLeader({ kind: 'replied', follower, now: Date.now(), reply });
+      this.#tell({ kind: 'replied', follower, now: Date.now(), reply });
     } catch {
-      this.#ifLeader({ kind: 'send-failed', follower, now: Date.now() });
+      this.#tell({ kind: 'send-failed', follower, now: Date.now() });
     }
   }
 
   async #pull(request: PullRequest): Promise<void> {
     const askedAt = Date.now();
-    const { leader } = present(loadAssigned(this.#sql), 'the assignment of a follower').assignment;
     try {
-      const reply = await within(SEND_TIMEOUT_MS, this.#replica(leader).pull(request));
+      const reply = await within(SEND_TIMEOUT_MS, this.#replica(this.#leader).pull(request));
       this.#ifFollower({ kind: 'pulled', now: Date.now(), askedAt, reply });
     } catch {
       this.#ifFollower({ kind: 'pull-failed', now: Date.now() });
     }
   }
 
+  async #copy(request: CopyRequest): Promise<void> {
+    const askedAt = Date.now();
+    try {
+      const reply = await within(SEND_TIMEOUT_MS, this.#replica(this.#leader).copy(request));
+      this.#ifFollower({ kind: 'copied', now: Date.now(), askedAt, reply });
+    } catch {
+      this.#ifFollower({ kind: 'copy-failed', now: Date.now() });
+    }
+  }
+
+  /** What is lost is told again: the follower goes on until it is assigned as a member. */
+  async #report(report: JoinReport): Promise<void> {
+    const { database } = this.#assignment;
+    try {
+      await within(SEND_TIMEOUT_MS, this.env.DIRECTORY.getByName(database).report(report));
+    } catch (error) {
+      console.error('the directory could not be told', error);
+    }
+  }
+
+  get #assignment(): Assignment {
+    return present(loadAssigned(this.#sql), 'an assignment').assignment;
+  }
+
+  get #leader(): ReplicaRef {
+    return this.#assignment.leader;
+  }
+
   /** A timer that fired has come due, whatever the clock says: one that was set back would keep its waiters for ever. */
   #wakeAt(at: number, wake: (now: number) => void): void {
     setTimeout(() => wake(Math.max(at, Date.now())), Math.max(0, at - Date.now()));
+  }
+
+  #tell(event: Extract<LeaderEvent, FollowerEvent>): void {
+    this.#ifLeader(event);
+    this.#ifFollower(event);
   }
 
   /** The role may have gone while a message was on its way. */

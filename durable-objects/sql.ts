@@ -44,6 +44,11 @@ export class StorageSql implements Sql {
     }
   }
 
+  /** What is stored, free pages included. */
+  get bytes(): number {
+    return this.#sql.databaseSize;
+  }
+
   /** The object's one alarm, in milliseconds since 1970; null takes it away. Each call is a row written. */
   async setAlarm(at: number | null): Promise<void> {
     await (at === null ? this.#storage.deleteAlarm() : this.#storage.setAlarm(at));

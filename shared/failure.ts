@@ -1,4 +1,5 @@
 import type { Epoch, Lsn } from './lsn.ts';
+import type { Position } from './position.ts';
 
 /**
  * Everything that can go wrong for a caller, as a closed union. `detail` says what happened and what to
@@ -15,6 +16,7 @@ export type Failure =
   | { readonly code: 'database-not-found'; readonly detail: string }
   | { readonly code: 'not-found'; readonly detail: string }
   | { readonly code: 'database-exists'; readonly detail: string }
+  | { readonly code: 'follower-exists'; readonly detail: string }
   | { readonly code: 'idempotency-conflict'; readonly detail: string }
   | {
       readonly code: 'session-lost';
@@ -25,7 +27,8 @@ export type Failure =
   | { readonly code: 'overloaded'; readonly detail: string }
   | { readonly code: 'not-configured'; readonly detail: string }
   | { readonly code: 'unavailable'; readonly detail: string }
-  | { readonly code: 'outcome-unknown'; readonly detail: string }
+  /** `position`: where the write stands if it was applied, and stays unless a failover loses it; missing where nobody knows. */
+  | { readonly code: 'outcome-unknown'; readonly detail: string; readonly position?: Position }
   | { readonly code: 'behind'; readonly detail: string };
 
 export type FailureCode = Failure['code'];

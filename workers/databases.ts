@@ -1,21 +1,19 @@
 import { refuse } from '../shared/failure.ts';
 import { parseSettingsBody, type SettingsBody } from '../shared/protocol/bodies.ts';
+import { MEMBERS_MIN } from '../shared/protocol/durability.ts';
 import type { CreateReply, DatabaseRecord } from '../shared/protocol/messages.ts';
 import type { Settings } from '../shared/protocol/settings.ts';
 import { readBody } from './body.ts';
+import { addName, listNames, removeName } from './catalog.ts';
 import { within } from './deadline.ts';
+import { describeDatabase } from './describe.ts';
 import type { EdgeContext } from './env.ts';
 import { orUnavailable } from './failure.ts';
-import { supportedDurability } from './options.ts';
 import { nearestRegion, placeOf } from './placement.ts';
 import { databaseName, databaseNotFound, forgetRecord, lookUp } from './records.ts';
 
-/** The one object that lists the databases. */
-const CATALOG_NAME = 'catalog';
-const CATALOG_WAIT_MS = 10_000;
-
 /** Longer than a directory waits for replicas, twice: it may have to finish a deletion before it creates. */
-const CHANGE_WAIT_MS = 30_000;
+export const CHANGE_WAIT_MS = 30_000;
 
 export async function putDatabase(c: EdgeContext): Promise<Response> {
   const database = databaseName(c);
@@ -28,7 +26,7 @@ export async function putDatabase(c: EdgeContext): Promise<Response> {
   c.get('session').begin(reply.record);
   if (!isAsGiven(reply, given, settings)) return databaseExists(reply.record);
   // After the database, and again when it existed: a try that stopped in between is made whole by the next.
-  await within(CATALOG_WAIT_MS, catalog(c).add(database));
+  await addName(c, database);
   forgetRecord(database);
   return c.json(describeDatabase(reply.record), reply.kind === 'created' ? 201 : 200);
 }
@@ -40,7 +38,7 @@ export async function getDatabase(c: EdgeContext): Promise<Response> {
 }
 
 export async function listDatabases(c: EdgeContext): Promise<Response> {
-  const names = await orUnavailable(c, within(CATALOG_WAIT_MS, catalog(c).list()));
+  const names = await orUnavailable(c, listNames(c));
   return c.json({ databases: names.map((database) => ({ database })) });
 }
 
@@ -49,21 +47,21 @@ export async function deleteDatabase(c: EdgeContext): Promise<Response> {
   c.set('mayHaveApplied', true);
   const wasThere = await within(CHANGE_WAIT_MS, c.env.DIRECTORY.getByName(database).erase());
   // Also when it was not there: the try that erased it may have stopped here.
-  await within(CATALOG_WAIT_MS, catalog(c).remove(database));
+  await removeName(c, database);
   forgetRecord(database);
   return wasThere ? c.body(null, 204) : databaseNotFound(database);
 }
 
-function catalog(c: EdgeContext) {
-  return c.env.CATALOG.getByName(CATALOG_NAME);
-}
-
 /** @throws Refusal `invalid-request` */
 function settingsFrom(given: SettingsBody, defaultLeader: () => Settings['leader']): Settings {
-  const { partitions = 1, followers = [] } = given;
-  const durability = supportedDurability('durability', given.durability ?? 'async');
+  const { partitions = 1, followers = [], durability = 'async' } = given;
   if (partitions !== 1) invalid('partitions must be 1: more are not supported yet');
-  if (new Set(followers).size !== followers.length) invalid('followers must be different regions');
+  if (followers.length < MEMBERS_MIN[durability]) {
+    invalid(
+      `durability ${durability} needs at least ${MEMBERS_MIN[durability]} follower, which confirms what is written: ` +
+        'name its region in followers, or ask for async',
+    );
+  }
   const leader = given.leader ?? defaultLeader();
   if (followers.includes(leader)) invalid(`followers must not have the leader's region ${leader} among them`);
   return { leader, followers, partitions, durability };
@@ -74,10 +72,8 @@ function isAsGiven({ kind, record }: CreateReply, given: SettingsBody, settings:
   if (kind !== 'differs') return true;
   if (given.leader !== undefined) return false;
   const { followers, partitions, durability } = record.settings;
-  const isSameSet =
-    followers.length === settings.followers.length &&
-    followers.every((region) => settings.followers.includes(region));
-  return isSameSet && partitions === settings.partitions && durability === settings.durability;
+  const hasSameFollowers = followers.toSorted().join() === settings.followers.toSorted().join();
+  return hasSameFollowers && partitions === settings.partitions && durability === settings.durability;
 }
 
 function databaseExists({ database, settings }: DatabaseRecord): never {
@@ -87,20 +83,6 @@ function databaseExists({ database, settings }: DatabaseRecord): never {
       `The database ${database} exists with other settings: ${JSON.stringify(settings)}. ` +
       'Use it as it is, choose another name, or delete it first.',
   });
-}
-
-/** As the contract has it: the settings, and who leads and follows in each partition. */
-function describeDatabase({ database, settings, partitions }: DatabaseRecord) {
-  return {
-    database,
-    settings,
-    partitions: partitions.map(({ partition, epoch, leader, followers }) => ({
-      partition,
-      epoch,
-      leader: leader.region,
-      followers: followers.map(({ region }) => region),
-    })),
-  };
 }
 
 function invalid(what: string): never {

@@ -1,6 +1,7 @@
 import { refuse } from '../shared/failure.ts';
 import type { Leadership, ReplicaRef } from '../shared/protocol/assignment.ts';
 import type { DatabaseRecord } from '../shared/protocol/messages.ts';
+import { shortName } from '../shared/protocol/names.ts';
 import { isRegion, REGIONS } from '../shared/regions.ts';
 import { unavailable } from '../shared/routing/failures.ts';
 import { within } from './deadline.ts';
@@ -16,7 +17,7 @@ export async function getDigest(c: EdgeContext): Promise<Response> {
   const record = await lookUp(c, databaseName(c));
   c.get('session').open(record);
   const leadership = partitionOf(record, c.req.query('partition') ?? '0');
-  const { name, region } = replicaIn(leadership, c.req.query('region'));
+  const { name, region } = replicaOf(leadership, c.req.query('region'), c.req.query('replica'));
   const asked = c.env.REPLICA.getByName(name, { locationHint: region }).digest();
   const reply = await orUnavailable(c, within(DIGEST_WAIT_MS, asked));
   if (reply.kind !== 'digest') return refuse(unavailable());
@@ -32,11 +33,19 @@ function partitionOf({ database, partitions }: DatabaseRecord, given: string): L
   );
 }
 
-/** The leader where no region is asked for. */
-function replicaIn({ leader, followers }: Leadership, region: string | undefined): ReplicaRef {
-  if (region === undefined) return leader;
-  if (!isRegion(region))
+/** The leader where nothing is asked for; the first of the region where it has several. */
+function replicaOf(
+  { leader, followers }: Leadership,
+  region: string | undefined,
+  replica: string | undefined,
+): ReplicaRef {
+  if (region !== undefined && !isRegion(region))
     refuse({ code: 'invalid-request', detail: `region must be one of ${REGIONS.join(', ')}.` });
-  const replica = [leader, ...followers].find((ref) => ref.region === region);
-  return replica ?? refuse({ code: 'not-found', detail: `The database has no replica in ${region}.` });
+  const found = [leader, ...followers].find(
+    (ref) =>
+      (region === undefined || ref.region === region) &&
+      (replica === undefined || shortName(ref) === replica),
+  );
+  const asked = replica === undefined ? `replica in ${region}` : `replica ${replica}`;
+  return found ?? refuse({ code: 'not-found', detail: `The database has no ${asked}.` });
 }

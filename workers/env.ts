@@ -1,5 +1,6 @@
 import type { Context } from 'hono';
 
+import type { RetentionVars } from '../shared/retention-settings.ts';
 import type { CatalogRpc, DirectoryRpc, ReplicaRpc, SessionRpc } from '../shared/protocol/messages.ts';
 import type { Region } from '../shared/regions.ts';
 import type { RequestSession } from './session.ts';
@@ -10,7 +11,7 @@ export interface Objects<Rpc> {
 }
 
 /** What wrangler.toml binds, and the secrets and variables of a deployment. */
-export interface Env {
+export interface Env extends RetentionVars {
   readonly REPLICA: Objects<ReplicaRpc>;
   readonly DIRECTORY: Objects<DirectoryRpc>;
   readonly SESSION: Objects<SessionRpc>;

@@ -1,11 +1,22 @@
 import { present } from '../shared/assert.ts';
 import type { Position } from '../shared/position.ts';
-import type { DatabaseRecord } from '../shared/protocol/messages.ts';
+import type { ReplicaRef } from '../shared/protocol/assignment.ts';
+import type { DatabaseRecord, ReplicaAnswer, ReplicaRpc } from '../shared/protocol/messages.ts';
 import type { Ask, Reply, Routing, Turn } from '../shared/routing/asks.ts';
+import { Avoided } from '../shared/routing/avoided.ts';
 import { within } from './deadline.ts';
 import type { EdgeContext } from './env.ts';
 import { isOverload, logUnexpected } from './failure.ts';
+import { InFlight } from './in-flight.ts';
 import { forgetRecord, lookUp } from './records.ts';
+
+// For as long as the isolate lives, and of no other isolate.
+const inFlight = new InFlight();
+const avoided = new Avoided();
+
+export function isAvoided({ name }: ReplicaRef): boolean {
+  return avoided.has(name, Date.now());
+}
 
 /**
  * Does what a routing (shared/routing/) asks for, until it ends.
@@ -42,17 +53,13 @@ async function perform(
   ask: Exclude<Ask, { kind: 'look-up' }>,
 ): Promise<Reply> {
   switch (ask.kind) {
-    case 'read': {
-      const { name, region } = ask.to;
-      const stub = c.env.REPLICA.getByName(name, { locationHint: region });
-      return { kind: 'answered', answer: await within(ask.timeout_ms, stub.read(ask.request)) };
-    }
-    case 'execute': {
-      const { name, region } = ask.to;
-      if (ask.mayWrite) c.set('mayHaveApplied', true);
-      const stub = c.env.REPLICA.getByName(name, { locationHint: region });
-      return { kind: 'answered', answer: await within(ask.timeout_ms, stub.execute(ask.request)) };
-    }
+    case 'read':
+      return admitted(c, ask, (replica) => replica.read(ask.request));
+    case 'execute':
+      return admitted(c, ask, (replica) => {
+        if (ask.mayWrite) c.set('mayHaveApplied', true);
+        return replica.execute(ask.request);
+      });
     case 'seen': {
       const seen = await within(ask.timeout_ms, userSession(c, ask.record, user).seen());
       return { kind: 'seen', position: positionIn(seen, ask.partition) };
@@ -62,9 +69,28 @@ async function perform(
       await within(ask.timeout_ms, userSession(c, ask.record, user).advance(partition, position));
       return { kind: 'advanced' };
     }
+    case 'avoid':
+      avoided.add(ask.replica.name, Date.now());
+      return { kind: 'avoided' };
     case 'forget':
       forgetRecord(ask.database);
       return { kind: 'forgotten' };
+  }
+}
+
+/** Asks a replica that has not too much to do already; else it is not asked at all. */
+async function admitted(
+  c: EdgeContext,
+  { to, timeout_ms }: { readonly to: ReplicaRef; readonly timeout_ms: number },
+  call: (replica: ReplicaRpc) => Promise<ReplicaAnswer>,
+): Promise<Reply> {
+  const slot = inFlight.enter(to.name, Date.now(), timeout_ms);
+  if (slot === null) return { kind: 'overloaded' };
+  try {
+    const replica = c.env.REPLICA.getByName(to.name, { locationHint: to.region });
+    return { kind: 'answered', answer: await within(timeout_ms, call(replica)) };
+  } finally {
+    inFlight.leave(to.name, slot);
   }
 }
 

@@ -2,13 +2,20 @@ import type { Handler, Hono, MiddlewareHandler } from 'hono';
 import { describeRoute, openAPIRouteHandler, resolver, type DescribeRouteOptions } from 'hono-openapi';
 
 import type { FailureCode } from '../shared/failure.ts';
-import { BODY_BYTES_MAX, REQUEST_ID_CHARS_MAX, WAIT_MS_DEFAULT, WAIT_MS_MAX } from '../shared/limits.ts';
+import {
+  BODY_BYTES_MAX,
+  DURABILITY_WAIT_MS,
+  REQUEST_ID_CHARS_MAX,
+  WAIT_MS_DEFAULT,
+  WAIT_MS_MAX,
+} from '../shared/limits.ts';
 import * as answers from '../shared/protocol/answers.ts';
-import { QueryBodySchema, SettingsBodySchema } from '../shared/protocol/bodies.ts';
+import { FollowerBodySchema, QueryBodySchema, SettingsBodySchema } from '../shared/protocol/bodies.ts';
 import { DURABILITIES } from '../shared/protocol/settings.ts';
 import { REGIONS } from '../shared/regions.ts';
 import { CONSISTENCIES } from '../shared/routing/job.ts';
 import type { Edge } from './env.ts';
+import { METRICS_DATABASES_MAX } from './metrics.ts';
 import { PROBLEMS } from './problems.ts';
 
 // What /openapi.json says of each endpoint. Bodies come from the schemas that validate them.
@@ -64,6 +71,22 @@ const databaseParameter = {
   schema: { type: 'string' as const, pattern: '^[a-z0-9][a-z0-9-]{0,62}$' },
 };
 
+const regionParameter = {
+  name: 'region',
+  in: 'path' as const,
+  required: true,
+  schema: { type: 'string' as const, enum: [...REGIONS] },
+};
+
+function replicaParameter(description: string) {
+  return {
+    name: 'replica',
+    in: 'query' as const,
+    description,
+    schema: { type: 'string' as const, examples: ['enam/2'] },
+  };
+}
+
 function header(name: string, description: string, schema: object) {
   return { name, in: 'header' as const, description, schema };
 }
@@ -76,7 +99,11 @@ const queryHeaders: ParameterList = [
     default: 'session',
   }),
   header('Tidemark-Max-Staleness', 'In seconds. Needed with `bounded`.', { type: 'number', minimum: 0 }),
-  header('Tidemark-Durability', 'Only `async` is supported yet.', { type: 'string', enum: DURABILITIES }),
+  header(
+    'Tidemark-Durability',
+    "How many replicas a write must be durable at before it is acknowledged. The database's where absent.",
+    { type: 'string', enum: DURABILITIES },
+  ),
   header('Tidemark-Partition-Key', 'Its hash picks the partition.', { type: 'string' }),
   header('Tidemark-User', 'The user whose devices share a session.', {
     type: 'string',
@@ -90,7 +117,8 @@ const queryHeaders: ParameterList = [
   }),
   header(
     'Prefer',
-    `\`wait=SECONDS\`: how long a read may wait for its position, ${WAIT_MS_DEFAULT / 1000} if absent and ${WAIT_MS_MAX / 1000} at most.`,
+    `\`wait=SECONDS\`: how long a read may wait for its position, ${WAIT_MS_DEFAULT / 1000} if absent, and how long a write may wait until it is ` +
+      `as durable as asked, ${DURABILITY_WAIT_MS / 1000} if absent; ${WAIT_MS_MAX / 1000} at most.`,
     { type: 'string' },
   ),
 ];
@@ -161,6 +189,34 @@ export const describe: Readonly<Record<Endpoint, Described>> = {
       ),
     },
   }),
+  postFollower: documented({
+    summary: 'Add a follower, without downtime',
+    description:
+      'It copies what is there while the database is used, and counts once it has caught up: the replication status shows it. ' +
+      'A retry after a lost answer is refused with `follower-exists` where the first try was heard.',
+    parameters: [databaseParameter],
+    requestBody: { required: true, content: json(FollowerBodySchema) },
+    responses: {
+      202: ok('It is decided, and on its way.', answers.DatabaseSchema),
+      ...failures(...ON_DATABASE, 'follower-exists', 'too-large', 'outcome-unknown'),
+    },
+  }),
+  deleteFollower: documented({
+    summary: 'Remove a follower and its storage',
+    description:
+      'Of several in the region the newest, and one that is still joining before any other. Not the last that the durability needs.',
+    parameters: [
+      databaseParameter,
+      regionParameter,
+      replicaParameter(
+        'The one to remove, where the region has several, as the replication status names it.',
+      ),
+    ],
+    responses: {
+      204: { description: 'Nobody asks it any more.', headers: everyAnswersHeaders },
+      ...failures(...ON_DATABASE, 'not-found', 'outcome-unknown'),
+    },
+  }),
   replication: documented({
     summary: 'How far each follower is behind its leader',
     parameters: [databaseParameter],
@@ -177,10 +233,33 @@ export const describe: Readonly<Record<Endpoint, Described>> = {
         description: "The leader's where absent.",
         schema: { type: 'string', enum: [...REGIONS] },
       },
+      replicaParameter('One of several in a region, as the replication status names it.'),
     ],
     responses: {
       200: ok('Replicas at one position give the same hash.', answers.DigestSchema),
       ...failures(...ON_DATABASE, 'not-found'),
+    },
+  }),
+  metrics: documented({
+    summary: 'Metrics for Prometheus',
+    description:
+      'A scrape wakes every replica of the databases that it asks about, so name those that matter. ' +
+      `Without names it asks about the first ${METRICS_DATABASES_MAX} in alphabetical order.`,
+    parameters: [
+      {
+        name: 'database',
+        in: 'query',
+        description: 'May be repeated.',
+        schema: { type: 'array', items: { type: 'string' }, maxItems: METRICS_DATABASES_MAX },
+      },
+    ],
+    responses: {
+      200: {
+        description: 'Text format 0.0.4.',
+        headers: everyAnswersHeaders,
+        content: { 'text/plain': { schema: { type: 'string' } } },
+      },
+      ...failures(...ALWAYS, 'invalid-request'),
     },
   }),
 };
@@ -193,8 +272,11 @@ type Endpoint =
   | 'getDatabase'
   | 'deleteDatabase'
   | 'query'
+  | 'postFollower'
+  | 'deleteFollower'
   | 'replication'
-  | 'digest';
+  | 'digest'
+  | 'metrics';
 
 /** Answers with the document about `router`, which is made when it is first asked for. */
 export function openApi(router: Hono<Edge>): MiddlewareHandler<Edge> {

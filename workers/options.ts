@@ -1,5 +1,5 @@
 import { refuse } from '../shared/failure.ts';
-import { REQUEST_ID_CHARS_MAX, WAIT_MS_DEFAULT, WAIT_MS_MAX } from '../shared/limits.ts';
+import { DURABILITY_WAIT_MS, REQUEST_ID_CHARS_MAX, WAIT_MS_DEFAULT, WAIT_MS_MAX } from '../shared/limits.ts';
 import { DURABILITIES, type Durability } from '../shared/protocol/settings.ts';
 import { CONSISTENCIES, type Consistency } from '../shared/routing/job.ts';
 
@@ -10,7 +10,12 @@ export interface QueryOptions {
   readonly consistency: Consistency;
   /** Null unless `consistency` is `bounded`. */
   readonly staleness_ms_max: number | null;
+  /** How long a read may wait for its position. */
   readonly wait_ms: number;
+  /** How long a write may wait until it is as durable as asked. */
+  readonly hold_ms: number;
+  /** Null for what the database asks. */
+  readonly durability: Durability | null;
   readonly user: string | null;
   readonly idempotencyKey: string | null;
 }
@@ -18,11 +23,13 @@ export interface QueryOptions {
 /** @throws Refusal `invalid-request`, which names the header */
 export function readOptions(headers: Headers): QueryOptions {
   const consistency = readConsistency(headers.get('tidemark-consistency'));
-  checkDurability(headers.get('tidemark-durability'));
+  const wait = readWait(headers.get('prefer'));
   return {
     consistency,
     staleness_ms_max: readStaleness(headers.get('tidemark-max-staleness'), consistency),
-    wait_ms: readWait(headers.get('prefer')),
+    wait_ms: wait ?? WAIT_MS_DEFAULT,
+    hold_ms: wait ?? DURABILITY_WAIT_MS,
+    durability: readDurability(headers.get('tidemark-durability')),
     user: readBounded('Tidemark-User', headers.get('tidemark-user'), USER_CHARS_MAX),
     idempotencyKey: readBounded('Idempotency-Key', headers.get('idempotency-key'), REQUEST_ID_CHARS_MAX),
   };
@@ -42,23 +49,17 @@ function readStaleness(value: string | null, consistency: Consistency): number |
   return readSeconds('Tidemark-Max-Staleness', value) * 1000;
 }
 
-function checkDurability(value: string | null): void {
-  if (value === null) return;
-  supportedDurability('Tidemark-Durability', oneOf('Tidemark-Durability', value, DURABILITIES));
-}
-
-/** Refused rather than weakened: whoever asks for a durability must not be told that a weaker one is it. */
-export function supportedDurability(where: string, durability: Durability): Durability {
-  if (durability !== 'async') invalid(`${where} must be async: ${durability} is not supported yet`);
-  return durability;
+/** Whether the database has replicas enough for it only the leader knows, which refuses what it cannot give. */
+function readDurability(value: string | null): Durability | null {
+  return value === null ? null : oneOf('Tidemark-Durability', value, DURABILITIES);
 }
 
 /** `wait=2` among preferences (RFC 7240); those that mean nothing here are to be ignored. */
 const WAIT = /(?:^|[,;])\s*wait\s*=\s*"?([^",;]*)"?/i;
 
-function readWait(value: string | null): number {
+function readWait(value: string | null): number | null {
   const wait = value === null ? undefined : WAIT.exec(value)?.[1];
-  if (wait === undefined) return WAIT_MS_DEFAULT;
+  if (wait === undefined) return null;
   return Math.min(readSeconds('Prefer: wait', wait.trim()) * 1000, WAIT_MS_MAX);
 }
 

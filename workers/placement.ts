@@ -1,7 +1,9 @@
+import { present } from '../shared/assert.ts';
 import { refuse } from '../shared/failure.ts';
-import type { Leadership, ReplicaRef } from '../shared/protocol/assignment.ts';
+import { type Leadership, membersOf, type ReplicaRef } from '../shared/protocol/assignment.ts';
 import { isRegion, REGIONS, type Region } from '../shared/regions.ts';
 import type { Env } from './env.ts';
+import { rankedFor } from './rendezvous.ts';
 
 /** A place on the globe as a unit vector: the nearer two places are, the greater their product. */
 export interface Place {
@@ -69,9 +71,9 @@ function placeOnGlobe({ latitude, longitude, continent }: CallerGeography = {}):
   return PLACES[REGION_OF_CONTINENT[continent as ContinentCode] ?? REGION_OF_STRANGERS];
 }
 
-/** The first of `regions` that no other of them is nearer than. */
-function nearestOf<T extends { readonly region: Region }>(place: Place, choices: readonly [T, ...T[]]): T {
-  let [best] = choices;
+/** The first of the choices, of which there is one at least, that no other of them is nearer than. */
+function nearestOf<T extends { readonly region: Region }>(place: Place, choices: readonly T[]): T {
+  let best = present(choices[0], 'a choice');
   let bestNearness = nearness(place, best.region);
   for (const choice of choices) {
     const itsNearness = nearness(place, choice.region);
@@ -87,16 +89,36 @@ function nearness(place: Place, region: Region): number {
   return place.x * x + place.y * y + place.z * z;
 }
 
-/** Where the leader is as near as a follower, the follower: leaders have writes to do. */
-export function nearestReplica(place: Place, { leader, followers }: Leadership): ReplicaRef {
-  return nearestOf(place, [...followers, leader] as unknown as readonly [ReplicaRef, ...ReplicaRef[]]);
+/** Whose reads they are, and whom to leave out. */
+interface Chooser {
+  /** What all reads of one session have in common. Asked for only where there is a choice. */
+  readonly affinity: () => string;
+  readonly isAvoided: (replica: ReplicaRef) => boolean;
+}
+
+/**
+ * Where a read is best served, the first choice first: all of one region, the nearest, in an order of the session's own, because
+ * a session that goes to and fro between replicas waits at each for what it has seen at the other. Empty where all of them are
+ * avoided, and the leader is somewhere else. Where the leader is as near as a follower, the follower: leaders have writes to do.
+ */
+export function candidatesOf(
+  place: Place,
+  leadership: Leadership,
+  { affinity, isAvoided }: Chooser,
+): readonly ReplicaRef[] {
+  const { leader } = leadership;
+  const members = membersOf(leadership);
+  const nearest = nearestOf<ReplicaRef>(place, [...members, leader]);
+  if (nearest === leader) return [leader];
+  const siblings = members.filter(({ region }) => region === nearest.region);
+  const ranked = siblings.length > 1 ? rankedFor(affinity(), siblings) : siblings;
+  return ranked.filter((replica) => !isAvoided(replica));
 }
 
 /** A leader for a database whose creator named none: near the caller, and not where a follower is to be. */
 export function nearestRegion(place: Place, taken: readonly Region[]): Region {
   const free = REGIONS.filter((region) => !taken.includes(region)).map((region) => ({ region }));
-  const [first, ...others] = free;
-  if (first === undefined)
+  if (free.length === 0)
     return refuse({ code: 'invalid-request', detail: 'followers leave no region for the leader.' });
-  return nearestOf(place, [first, ...others]).region;
+  return nearestOf(place, free).region;
 }

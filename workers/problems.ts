@@ -85,6 +85,13 @@ export const PROBLEMS: Readonly<Record<FailureCode, Problem>> = {
     toDo: 'Use it as it is, choose another name, or delete it first.',
     headers: {},
   },
+  'follower-exists': {
+    status: 409,
+    title: 'The region has a follower already',
+    when: 'A follower was to be added to a region that has one. Nothing was changed.',
+    toDo: 'Use the one that is there, or send `"another": true` to have one more in the region.',
+    headers: {},
+  },
   'idempotency-conflict': {
     status: 422,
     title: 'The Idempotency-Key was used for another request',
@@ -123,21 +130,21 @@ export const PROBLEMS: Readonly<Record<FailureCode, Problem>> = {
   unavailable: {
     status: 503,
     title: 'The database cannot be reached just now',
-    when: 'There is no leader just now. The request was not applied.',
+    when: 'There is no leader just now, or another change of the followers is on its way. The request was not applied.',
     toDo: 'Try again after the time in Retry-After.',
     headers: RETRY_SOON,
   },
   'outcome-unknown': {
     status: 504,
     title: 'The request may have been applied',
-    when: 'The leader did not say whether it applied the request.',
+    when: 'The leader did not say whether it applied the request, or the write was not as durable as asked in time; `position` then says where it stands.',
     toDo: 'Retry with the same Idempotency-Key: the request is then applied once, and the first answer given again.',
     headers: {},
   },
   behind: {
     status: 504,
     title: 'No replica has come far enough in time',
-    when: 'No replica reached the position that the session token asks for before the deadline.',
+    when: 'No replica reached the position that the session token asks for before the deadline, or what was read was not yet as durable as the database asks.',
     toDo: 'Try again, or allow more time with `Prefer: wait=SECONDS`.',
     headers: {},
   },

@@ -13,9 +13,9 @@ import { answerJson } from './answer.ts';
 import { readBody } from './body.ts';
 import type { EdgeContext } from './env.ts';
 import { type QueryOptions, readOptions } from './options.ts';
-import { nearestReplica, placeOf } from './placement.ts';
+import { candidatesOf, placeOf } from './placement.ts';
 import { databaseName, knownRecord, lookUp } from './records.ts';
-import { follow } from './follow.ts';
+import { follow, isAvoided } from './follow.ts';
 
 /** Runs SQL: a read at the nearest replica that is fresh enough, anything else at the leader. */
 export async function query(c: EdgeContext): Promise<Response> {
@@ -45,18 +45,24 @@ async function readWork(c: EdgeContext, options: QueryOptions, record: DatabaseR
   const place = placeOf(c.env, raw);
   const { text, bytes } = await readBody(raw);
   const statements = parseQueryBody(text);
-  const { idempotencyKey, user, consistency, staleness_ms_max, wait_ms } = options;
+  const { idempotencyKey, user, consistency, staleness_ms_max, wait_ms, hold_ms, durability } = options;
   return {
     statements,
     isRead: isRead(statements),
     consistency,
     staleness_ms_max,
     wait_ms,
+    hold_ms,
+    durability,
     hasUser: user !== null,
     request: idempotencyKey === null ? null : await requestId(idempotencyKey, bytes),
     // Not from before the body was read: a slow upload is no wait for a position.
     now: Date.now(),
-    nearestOf: (leadership) => nearestReplica(place, leadership),
+    candidatesOf: (leadership) =>
+      candidatesOf(place, leadership, {
+        affinity: () => user ?? c.get('session').idOr(c.get('requestId')),
+        isAvoided,
+      }),
     needOf: (current, partition) => {
       // A database made anew under the old name is another database: the token that came is not its own.
       if (current !== record) c.get('session').open(current);
@@ -78,13 +84,6 @@ function answer(c: EdgeContext, { leadership, answer: reply }: Served): Response
       return answerJson(c, reply.body);
     case 'failed':
       return refuse(reply.failure);
-    case 'behind':
-      return refuse({
-        code: 'behind',
-        detail:
-          'No replica reached the position that the session token asks for in time, and the leader did not answer. ' +
-          'Try again, or allow more time with `Prefer: wait=SECONDS`.',
-      });
     default:
       return refuse(unavailable());
   }

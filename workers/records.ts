@@ -21,7 +21,11 @@ const records = new Lru<string, DatabaseRecord>(RECORDS_KEPT_MAX);
 
 /** The name in the path. @throws Refusal `invalid-request` */
 export function databaseName(c: EdgeContext): string {
-  const name = c.req.param('database') ?? '';
+  return checkDatabaseName(c.req.param('database') ?? '');
+}
+
+/** The name itself. @throws Refusal `invalid-request` */
+export function checkDatabaseName(name: string): string {
   if (DATABASE_NAME.test(name)) return name;
   return refuse({
     code: 'invalid-request',

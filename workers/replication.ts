@@ -1,61 +1,58 @@
-import { refuse } from '../shared/failure.ts';
 import type { Position } from '../shared/position.ts';
-import type { Leadership, ReplicaRef } from '../shared/protocol/assignment.ts';
-import type { FollowerState } from '../shared/protocol/messages.ts';
-import { unavailable } from '../shared/routing/failures.ts';
-import { within } from './deadline.ts';
+import { shortName } from '../shared/protocol/names.ts';
 import type { EdgeContext } from './env.ts';
-import { logUnexpected, orUnavailable } from './failure.ts';
 import { databaseName, lookUp } from './records.ts';
-
-/** A status is asked for most when something hangs, so nothing that hangs may hold it up for long. */
-const STATUS_WAIT_MS = 3_000;
+import { type FollowerReport, type PartitionReport, reportOn } from './status.ts';
 
 /** How far each follower is behind its leader. */
 export async function getReplication(c: EdgeContext): Promise<Response> {
   const record = await lookUp(c, databaseName(c));
   c.get('session').open(record);
-  const partitions = await Promise.all(record.partitions.map((leadership) => statusOf(c, leadership)));
-  return c.json({ partitions });
+  const reports = await Promise.all(record.partitions.map((leadership) => reportOn(c, leadership)));
+  return c.json({ partitions: reports.map(describePartition) });
 }
 
-/** The followers first and the leader after them, so that no follower seems to be ahead of its leader. */
-async function statusOf(c: EdgeContext, { partition, leader, followers }: Leadership) {
-  const states = await Promise.all(followers.map((follower) => stateOf(c, follower)));
-  const positions = states.flatMap(({ applied }) => (applied === null ? [] : [applied]));
-  const asked = c.env.REPLICA.getByName(leader.name, { locationHint: leader.region }).status(positions);
-  const status = await orUnavailable(c, within(STATUS_WAIT_MS, asked));
-  if (status.kind !== 'leader') return refuse(unavailable());
-  const { head, epoch, lag_seconds } = status;
-  let reached = 0;
+function describePartition({ leadership, leader, head, followers }: PartitionReport) {
   return {
-    partition,
-    epoch,
-    leader: { region: leader.region, lsn: head.lsn },
-    followers: states.map(({ region, state, applied }) => ({
-      region,
-      state,
-      applied,
-      lag_entries: applied === null ? null : head.lsn - applied.lsn,
-      lag_seconds: applied === null ? null : (lag_seconds[reached++] ?? null),
-    })),
+    partition: leadership.partition,
+    epoch: leader?.epoch ?? leadership.epoch,
+    revision: leadership.revision,
+    leader: {
+      region: leadership.leader.region,
+      replica: shortName(leadership.leader),
+      state: leader === null ? 'unreachable' : 'leading',
+      lsn: head.lsn,
+      settled: leader?.settled ?? null,
+      held: leader?.held ?? null,
+      database_bytes: leader?.storage.database_bytes ?? null,
+      log_bytes: leader?.storage.log_bytes ?? null,
+      log_after: leader?.storage.log_after ?? null,
+    },
+    followers: followers.map((report) => describeFollower(report, head.lsn)),
   };
 }
 
-interface StateOfFollower {
-  readonly region: string;
-  readonly state: FollowerState | 'unreachable';
-  /** Null where the follower did not say. */
-  readonly applied: Position | null;
+function describeFollower({ ref, own, line }: FollowerReport, leaderLsn: number) {
+  const { sent = null, received = null, applied = null } = line ?? {};
+  return {
+    region: ref.region,
+    replica: shortName(ref),
+    membership: ref.membership,
+    state: own?.state ?? 'unreachable',
+    detail: own?.detail ?? null,
+    applied: own?.applied ?? null,
+    lag_entries: applied?.lag_entries ?? missing(own?.applied ?? null, leaderLsn),
+    lag_bytes: applied?.lag_bytes ?? null,
+    lag_seconds: applied?.lag_seconds ?? null,
+    stages: { sent, received, applied },
+    staleness_ms: own?.staleness_ms ?? null,
+    waiting: own?.waiting ?? null,
+    database_bytes: own?.storage.database_bytes ?? null,
+    log_bytes: own?.storage.log_bytes ?? null,
+  };
 }
 
-async function stateOf(c: EdgeContext, { name, region }: ReplicaRef): Promise<StateOfFollower> {
-  try {
-    const asked = c.env.REPLICA.getByName(name, { locationHint: region }).status([]);
-    const status = await within(STATUS_WAIT_MS, asked);
-    if (status.kind === 'follower') return { region, state: status.state, applied: status.applied };
-  } catch (error) {
-    logUnexpected(c, error);
-  }
-  return { region, state: 'unreachable', applied: null };
+/** A leader that does not know the follower, or does not answer, can still be compared with it. */
+function missing(applied: Position | null, leaderLsn: number): number | null {
+  return applied === null ? null : Math.max(0, leaderLsn - applied.lsn);
 }

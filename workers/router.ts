@@ -6,7 +6,9 @@ import { deleteDatabase, getDatabase, listDatabases, putDatabase } from './datab
 import { getDigest } from './digest.ts';
 import type { Edge } from './env.ts';
 import { answerError, answerNotFound } from './failure.ts';
+import { deleteFollower, postFollower } from './followers.ts';
 import { getHealth } from './health.ts';
+import { getMetrics } from './metrics.ts';
 import { describe, openApi } from './openapi.ts';
 import { problemPage } from './problem-pages.ts';
 import { query } from './query.ts';
@@ -31,5 +33,8 @@ router.put('/v1/databases/:database', describe.putDatabase(putDatabase));
 router.get('/v1/databases/:database', describe.getDatabase(getDatabase));
 router.delete('/v1/databases/:database', describe.deleteDatabase(deleteDatabase));
 router.post('/v1/databases/:database/query', describe.query(query));
+router.post('/v1/databases/:database/followers', describe.postFollower(postFollower));
+router.delete('/v1/databases/:database/followers/:region', describe.deleteFollower(deleteFollower));
 router.get('/v1/databases/:database/replication', describe.replication(getReplication));
 router.get('/v1/databases/:database/digest', describe.digest(getDigest));
+router.get('/metrics', describe.metrics(getMetrics));

@@ -6,8 +6,10 @@ import {
   moveForward,
   NOTHING_SEEN,
   type Seen,
+  sessionIdIn,
   type TokenKeys,
   type TokenScope,
+  toSessionId,
 } from '../shared/session/token.ts';
 import type { Env } from './env.ts';
 import { secretsOf } from './secrets.ts';
@@ -21,7 +23,8 @@ export class RequestSession {
   readonly #incoming: string | null;
   #opened: { readonly scope: TokenScope; readonly keys: TokenKeys } | null = null;
   #seen: Seen = NOTHING_SEEN;
-  /** Whether `#incoming` no longer says what `#seen` says. */
+  #id: string | null = null;
+  /** Whether `#incoming` no longer says what `#seen` and `#id` say. */
   #hasMoved = true;
 
   constructor(env: Env, incoming: string | null) {
@@ -39,9 +42,12 @@ export class RequestSession {
     const keys = secretsOf(this.#env).tokenKeys;
     this.#opened = { scope, keys };
     this.#seen = NOTHING_SEEN;
+    this.#id = null;
     this.#hasMoved = true;
     if (this.#incoming === null) return;
     this.#seen = keys.verify(this.#incoming, scope);
+    // Only now: of a token that is refused nothing may come into one that is signed.
+    this.#id = sessionIdIn(this.#incoming);
     this.#hasMoved = !keys.isCurrent(this.#incoming);
   }
 
@@ -71,6 +77,17 @@ export class RequestSession {
     return this.#seen.get(partition) ?? null;
   }
 
+  /**
+   * What tells the session from others, so that its reads can keep to one of several replicas. One without an id begins to have
+   * one, made of `random`, and its token carries it from this answer on.
+   */
+  idOr(random: string): string {
+    if (this.#id !== null) return this.#id;
+    this.#id = toSessionId(random);
+    this.#hasMoved = true;
+    return this.#id;
+  }
+
   moveForward(partition: number, position: Position): void {
     const seen = moveForward(this.#seen, partition, position);
     this.#hasMoved ||= seen !== this.#seen;
@@ -80,7 +97,7 @@ export class RequestSession {
   /** The token to send: of the database where one is known, else the one that came. */
   outgoing(): string | null {
     if (this.#opened !== null && this.#hasMoved)
-      return this.#opened.keys.sign(this.#opened.scope, this.#seen);
+      return this.#opened.keys.sign(this.#opened.scope, this.#seen, this.#id);
     return this.#incoming !== null && this.#incoming.length <= TOKEN_CHARS_MAX ? this.#incoming : null;
   }
 }

@@ -2,8 +2,8 @@ import { assert } from '../assert.ts';
 import { EPOCH_FIRST } from '../lsn.ts';
 import type { Assignment, Leadership, ReplicaRef } from '../protocol/assignment.ts';
 import type { DatabaseRecord } from '../protocol/messages.ts';
+import { replicaRef } from '../protocol/names.ts';
 import type { Settings } from '../protocol/settings.ts';
-import type { Region } from '../regions.ts';
 
 export interface NewDatabase {
   readonly database: string;
@@ -11,37 +11,49 @@ export interface NewDatabase {
   readonly settings: Settings;
 }
 
-/** The record of a database that is about to be made: each partition in its first epoch. */
-export function recordOf({ database, incarnation, settings }: NewDatabase): DatabaseRecord {
-  const regions = [settings.leader, ...settings.followers];
-  // An object's name ends in its region, so two replicas in one region would be one object in two roles.
-  assert(new Set(regions).size === regions.length, 'a partition has at most one replica per region');
+/** The greatest number where no replica has one: the first of a region goes without, so that the next is the second. */
+const NUMBER_NONE = 1;
 
+/**
+ * The record of a database that is about to be made: each partition in its first epoch, and all its followers members at once,
+ * because an empty replica has all there is. `lastNumber` is the greatest number that one of the objects is named with.
+ */
+export function recordOf({ database, incarnation, settings }: NewDatabase): {
+  readonly record: DatabaseRecord;
+  readonly lastNumber: number;
+} {
+  const { leader, followers } = settings;
+  assert(!followers.includes(leader), "a follower in the leader's region would be of no use");
+  let lastNumber = NUMBER_NONE;
+  const numbers = followers.map((region, i) => (followers.indexOf(region) === i ? null : (lastNumber += 1)));
   const partitions = Array.from({ length: settings.partitions }, (_, partition): Leadership => {
-    const replica = (region: Region): ReplicaRef => ({
-      name: `${database}/${incarnation}/${partition}/${region}`,
-      region,
-    });
+    const name = { database, incarnation, partition };
     return {
       partition,
       epoch: EPOCH_FIRST,
-      leader: replica(settings.leader),
-      followers: settings.followers.map(replica),
+      revision: 1,
+      leader: replicaRef(name, leader, null),
+      followers: followers.map((region, i) => ({
+        ...replicaRef(name, region, numbers[i] ?? null),
+        membership: 'member',
+      })),
     };
   });
-  return { database, incarnation, settings, partitions };
+  return { record: { database, incarnation, settings, partitions }, lastNumber };
 }
 
-/** What each replica of a database is to be told, leaders before their followers. */
-export function assignmentsOf(record: DatabaseRecord): Assignment[] {
-  const { database, incarnation } = record;
-  return record.partitions.flatMap((leadership) =>
-    [leadership.leader, ...leadership.followers].map((self) => ({
-      ...leadership,
-      database,
-      incarnation,
-      self,
-    })),
+/** The order in which they are told: the leader first, because until it knows a follower it answers none of its questions. */
+export function replicasOf({ leader, followers }: Leadership): readonly ReplicaRef[] {
+  const joining = followers.filter(({ membership }) => membership === 'joining');
+  const members = followers.filter(({ membership }) => membership === 'member');
+  return [leader, ...joining, ...members].map(({ name, region }) => ({ name, region }));
+}
+
+/** What each replica of a database is to be told. */
+export function assignmentsOf({ database, incarnation, settings, partitions }: DatabaseRecord): Assignment[] {
+  const { durability } = settings;
+  return partitions.flatMap((leadership) =>
+    replicasOf(leadership).map((self) => ({ ...leadership, database, incarnation, durability, self })),
   );
 }
 

@@ -1,13 +1,13 @@
 /**
  * An upper bound on a follower's staleness without trusting that clocks agree.
  *
- * A reply to a pull was made after the follower asked, so a leader's time L in it is no earlier than the
- * moment of asking F on the follower's clock. Where rates are equal, the leader's time L' in any other message is
- * then no earlier than F + (L' - L). The newest F - L counts, because a clock may be set; until the first pull the
- * clocks are taken to agree. And no message says anything of a time that is still to come.
+ * What the leader sends was made after it had heard of the follower's clock: it answers a pull that says when it was sent, or repeats what
+ * the last reply said. So a leader's time L is no earlier than that moment F of the follower's clock. Where rates are equal, the leader's time L' in any
+ * message is then no earlier than F + (L' - L). The newest F - L counts, because a clock may be set; until there is one,
+ * nothing a message says of the leader's time means anything here. And no message says anything of a time that is still to come.
  */
 export class LeaderClock {
-  #difference = 0;
+  #difference: number | null = null;
   #knownAt: number;
 
   /** `knownAt`: a time on the follower's clock at which the leader was no further than the follower. */
@@ -15,14 +15,23 @@ export class LeaderClock {
     this.#knownAt = knownAt;
   }
 
-  /** A pull that was sent at `askedAt` came back with the leader's clock. */
-  exchanged(askedAt: number, leaderNow: number): void {
-    this.#difference = askedAt - leaderNow;
+  get knownAt(): number {
+    return this.#knownAt;
   }
 
-  /** At the leader's time `leaderNow`, its log was no further than the follower is at its own time `now`. */
-  caughtUp(leaderNow: number, now: number): void {
-    this.#knownAt = Math.max(this.#knownAt, Math.min(now, leaderNow + this.#difference));
+  /** The leader read `leaderNow` after the follower had read `followerNow`. */
+  exchanged(followerNow: number, leaderNow: number): void {
+    this.#difference = followerNow - leaderNow;
+  }
+
+  /** What `knownAt` will be when the follower is where the leader's log was at the leader's time `leaderNow`. */
+  knownThen(leaderNow: number, now: number): number {
+    if (this.#difference === null) return this.#knownAt;
+    return Math.max(this.#knownAt, Math.min(now, leaderNow + this.#difference));
+  }
+
+  caughtUp(knownAt: number): void {
+    this.#knownAt = knownAt;
   }
 
   stalenessMs(now: number): number {

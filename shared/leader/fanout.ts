@@ -1,30 +1,31 @@
-import { type LogLimits, RETRY_MS_MAX, RETRY_MS_MIN, SEND_CHECK_MS } from '../limits.ts';
+import {
+  type LogLimits,
+  RELAY_WAIT_MS,
+  RETRY_MS_MAX,
+  RETRY_MS_MIN,
+  SEND_CHECK_MS,
+  SEND_TIMEOUT_MS,
+} from '../limits.ts';
 import type { Log } from '../log/log.ts';
-import { joinEntries } from '../log/entry.ts';
+import { type ChainEnd, joinEntries } from '../log/entry.ts';
+import { Outgoing } from '../log/outgoing.ts';
 import type { StoredEntry } from '../log/tail.ts';
-import type { Lsn } from '../lsn.ts';
-import type { Assignment, ReplicaRef } from '../protocol/assignment.ts';
-import { type AppendReply, type Batch, MESSAGE_VERSION } from '../protocol/messages.ts';
-import { Recent } from './recent.ts';
+import { type Lsn, LSN_ZERO } from '../lsn.ts';
+import { type Assignment, membersOf, relayOf, type ReplicaRef } from '../protocol/assignment.ts';
+import { copiesNeeded } from '../protocol/durability.ts';
+import {
+  type AppendReply,
+  type Batch,
+  type Gone,
+  MESSAGE_VERSION,
+  type Relayed,
+} from '../protocol/messages.ts';
+import { claimOf, confirmed, copies, type Line, newLine, progressed, strayed } from './line.ts';
 
 export interface Send {
   readonly kind: 'send';
   readonly to: ReplicaRef;
   readonly batch: Batch;
-}
-
-/** How far one follower is, as far as this leader knows since it woke. Each has its own, so none waits for another. */
-interface Line {
-  readonly to: ReplicaRef;
-  /** What the follower has; a guess until it has answered. */
-  applied: Lsn;
-  isKnown: boolean;
-  isSending: boolean;
-  failures: number;
-  notBefore: number;
-  /** When something was sent last, and where the log ended then. */
-  sentAt: number;
-  endWhenSent: Lsn;
 }
 
 export interface Timer {
@@ -39,25 +40,53 @@ export interface Timer {
  * where a follower is.
  */
 export class Fanout {
-  readonly #assignment: Assignment;
+  #assignment: Assignment;
   readonly #log: Log;
   readonly #limits: LogLimits;
-  readonly #recent: Recent;
-  readonly #lines: ReadonlyMap<string, Line>;
+  readonly #outgoing: Outgoing;
+  #lines: ReadonlyMap<string, Line> = new Map();
   /** When the timer fires that was asked for last; null where it has. */
   #timerAt: number | null = null;
+  /** Somebody waits until this is durable at followers: nothing is gathered up to there. */
+  #urgent = LSN_ZERO;
+  #settled = LSN_ZERO;
+  #turn = 0;
 
   constructor(assignment: Assignment, log: Log, limits: LogLimits) {
     this.#assignment = assignment;
     this.#log = log;
     this.#limits = limits;
-    this.#recent = new Recent(limits.recentCharsMax);
-    this.#lines = new Map(assignment.followers.map((to) => [to.name, newLine(to, log.end.lsn)]));
+    this.#outgoing = new Outgoing(log, limits);
+    this.reassign(assignment);
+  }
+
+  /** Followers come and go; those that stay are where they are. */
+  reassign(assignment: Assignment): void {
+    this.#assignment = assignment;
+    this.#lines = new Map(
+      assignment.followers.map((to) => {
+        const known = this.#lines.get(to.name);
+        return [to.name, known === undefined ? newLine(to, this.#log.end.lsn) : Object.assign(known, { to })];
+      }),
+    );
+  }
+
+  get lines(): Iterable<Line> {
+    return this.#lines.values();
+  }
+
+  knows(follower: string): boolean {
+    return this.#lines.has(follower);
   }
 
   /** A new entry stands at the end of the log. */
-  added(entry: StoredEntry, now: number): (Send | Timer)[] {
-    this.#recent.push(entry);
+  added(entry: StoredEntry, now: number): void {
+    for (const line of this.#lines.values()) if (line.applied >= entry.end.lsn - 1) line.progressAt = now;
+    this.#outgoing.push(entry);
+  }
+
+  /** Sends to those that are behind. */
+  send(now: number): (Send | Timer)[] {
     return this.#sendAll(now, 'behind');
   }
 
@@ -66,15 +95,32 @@ export class Fanout {
     return this.#sendAll(now, 'behind or unknown');
   }
 
+  /** Somebody waits until `lsn` is durable elsewhere. */
+  urge(lsn: Lsn, now: number): (Send | Timer)[] {
+    if (lsn > this.#urgent) this.#urgent = lsn;
+    return this.#sendAll(now, 'behind or unknown');
+  }
+
   replied(follower: string, reply: AppendReply, now: number): (Send | Timer)[] {
     const line = this.#lines.get(follower);
     if (line === undefined) return [];
     line.isSending = false;
+    // What it has asked for since says more than the answer to what it was sent before.
+    if (line.askedTurn > line.sentTurn) return this.#sendAll(now, 'behind');
+    if (reply.kind === 'installing') {
+      line.confirmed = LSN_ZERO;
+      line.holds = reply.has?.lsn ?? LSN_ZERO;
+      line.gone = null;
+      line.copiedAt = now;
+      return [];
+    }
     if (reply.kind !== 'appended' && reply.kind !== 'gap') return this.#failed(line, now);
-    line.applied = reply.applied.lsn;
-    line.isKnown = true;
-    line.failures = 0;
-    return this.#send(line, now, 'behind');
+    this.#stands(line, reply.applied, now);
+    if (reply.kind === 'appended') {
+      line.heard = { follower_now: reply.follower_now, leader_now: now };
+      this.#relayed(reply.relayed, now);
+    }
+    return this.#sendAll(now, 'behind');
   }
 
   sendFailed(follower: string, now: number): void {
@@ -84,25 +130,95 @@ export class Fanout {
     this.#failed(line, now);
   }
 
-  /** A follower that asks says where it is. */
-  asked(follower: string, applied: Lsn): void {
+  /** A follower that asks for entries says where it is. */
+  asked(follower: string, place: ChainEnd, now: number): void {
     const line = this.#lines.get(follower);
     if (line === undefined) return;
-    line.applied = applied;
-    line.isKnown = true;
+    this.#stands(line, place, now);
+    line.askedTurn = this.#turn += 1;
   }
 
-  /** The entries after `applied` as a message. */
-  batch(applied: Lsn, now: number): Batch {
-    const entries = this.#entriesAfter(applied);
+  /** A follower that copies has the log's claim to what follows `from`; null where it begins to, and needs what follows the end. */
+  copies(follower: string, from: Lsn | null, now: number): void {
+    const line = this.#lines.get(follower);
+    if (line === undefined) return;
+    // It has told since that it is further, as a follower: the copy was whole, and this message is late.
+    if (from !== null && line.copiedAt === null && from <= line.confirmed) return;
+    copies(line, from ?? this.#log.end.lsn, now);
+    line.askedTurn = this.#turn += 1;
+  }
+
+  /** How many copy a snapshot. */
+  get copying(): number {
+    return [...this.#lines.values()].filter(({ copiedAt }) => copiedAt !== null).length;
+  }
+
+  /** The greatest LSN that is durable at so many replicas, the leader among them. */
+  durableAt(replicas: number): Lsn {
+    if (replicas <= 1) return this.#log.end.lsn;
+    const members = membersOf(this.#assignment);
+    const positions = members.map(({ name }) => this.#lines.get(name)?.confirmed ?? LSN_ZERO);
+    return positions.toSorted((a, b) => b - a)[replicas - 2] ?? LSN_ZERO;
+  }
+
+  /** The greatest LSN that is as durable as the database asks. A change of the members does not take back what was. */
+  get settled(): Lsn {
+    const settled = this.durableAt(this.#copies);
+    if (settled > this.#settled) this.#settled = settled;
+    return this.#settled;
+  }
+
+  /** What each follower still needs is after this; null where nobody knows. */
+  get claims(): readonly (Lsn | null)[] {
+    return [...this.#lines.values()].map((line) => claimOf(line, this.#log.end.lsn));
+  }
+
+  /** What follows `place` as a message. */
+  batchAfter(follower: string, place: ChainEnd, now: number): Batch {
+    const gone = this.#goneAt(place);
+    const entries = gone === null ? this.#outgoing.after(place.lsn) : null;
+    return this.#batch(this.#lines.get(follower), { gone, entries: entries ?? [] }, now);
+  }
+
+  #batch(
+    line: Line | undefined,
+    { gone, entries }: { readonly gone: Gone | null; readonly entries: readonly StoredEntry[] },
+    now: number,
+  ): Batch {
+    const last = entries.at(-1)?.end.lsn ?? null;
+    if (line !== undefined && last !== null) line.sentTo = last;
     return {
       version: MESSAGE_VERSION,
       epoch: this.#assignment.epoch,
-      text: entries === null || entries.length === 0 ? null : joinEntries(entries.map((entry) => entry.text)),
-      gone: entries === null,
+      text: entries.length === 0 ? null : joinEntries(entries.map((entry) => entry.text)),
+      gone,
       head: this.#log.position,
       leader_now: now,
+      settled: this.#settledAt(line, last),
+      kept_after: this.#log.start.lsn,
+      heard: line?.heard ?? null,
     };
+  }
+
+  /** The entries after `place`, as many as a message holds; null where nothing follows it here. */
+  entriesAfter(place: ChainEnd): readonly StoredEntry[] | null {
+    return this.#goneAt(place) === null ? this.#outgoing.after(place.lsn) : null;
+  }
+
+  /**
+   * Whether a member that wants to begin a copy must not, because it would drop what it has before enough others have it. Where there
+   * are not enough others ever, it may. `has`: where its own log ends.
+   */
+  mustKeep(follower: string, has: Lsn): boolean {
+    const line = this.#lines.get(follower);
+    if (line === undefined || line.to.membership !== 'member') return false;
+    // It has confirmed more since it asked: the message is late.
+    if (line.copiedAt === null && has < line.confirmed) return true;
+    const others = membersOf(this.#assignment).filter(({ name }) => name !== follower);
+    if (others.length < this.#copies - 1) return false;
+    line.holds = has;
+    const enough = others.filter(({ name }) => (this.#lines.get(name)?.holds ?? LSN_ZERO) >= has);
+    return enough.length < this.#copies - 1;
   }
 
   /** When to look again for what did not arrive, in milliseconds; null where every follower has everything. */
@@ -110,9 +226,11 @@ export class Fanout {
     const waiting = [...this.#lines.values()].filter((line) => !this.#isDone(line));
     if (waiting.length === 0) return null;
     return Math.min(
-      ...waiting.map((line) =>
-        line.isSending || line.notBefore <= now ? now + SEND_CHECK_MS : line.notBefore,
-      ),
+      ...waiting.map((line) => {
+        const notBefore = Math.max(line.notBefore, quietUntil(line));
+        if (!line.isSending && notBefore > now) return notBefore;
+        return now + (this.#waitsForRelay(line, now) ? RELAY_WAIT_MS : SEND_CHECK_MS);
+      }),
     );
   }
 
@@ -122,35 +240,101 @@ export class Fanout {
     return this.#sendAll(now, 'behind');
   }
 
+  get #copies(): number {
+    return copiesNeeded(this.#assignment.durability, this.#assignment);
+  }
+
+  /** With one copy besides the leader's, what a member gets is settled when it gets it. `last`: the last entry that it is sent. */
+  #settledAt(line: Line | undefined, last: Lsn | null): Lsn {
+    const { settled } = this;
+    const settles = this.#copies === 2 && line?.to.membership === 'member';
+    const reaches = settles ? (last ?? line.confirmed) : LSN_ZERO;
+    return reaches > settled ? reaches : settled;
+  }
+
+  /** Whether anything follows `place` here. */
+  #goneAt(place: ChainEnd): Gone | null {
+    if (place.lsn < this.#log.start.lsn) return { end: place, why: 'cut' };
+    return this.#outgoing.follows(place) ? null : { end: place, why: 'other branch' };
+  }
+
+  #stands(line: Line, place: ChainEnd, now: number): void {
+    const gone = this.#goneAt(place);
+    if (gone === null) return confirmed(line, place.lsn, now);
+    // It has said since that it is further: the message is late.
+    if (gone.why === 'cut' && place.lsn < line.confirmed) return;
+    strayed(line, gone);
+  }
+
+  #relayed(relayed: readonly Relayed[], now: number): void {
+    for (const { follower, applied } of relayed) {
+      const line = this.#lines.get(follower);
+      if (line !== undefined && line.copiedAt === null && applied.lsn > line.applied)
+        progressed(line, applied.lsn, now);
+    }
+  }
+
   #sendAll(now: number, which: 'behind' | 'behind or unknown'): (Send | Timer)[] {
     return [...this.#lines.values()].flatMap((line) => this.#send(line, now, which));
   }
 
   /** One timer serves all followers: whoever is not due when it fires asks for the next. */
-  #gather(at: number, now: number): Timer[] {
-    if (this.#timerAt !== null && this.#timerAt >= now) return [];
+  #gather(line: Line, now: number): Timer[] {
+    const at = line.sentAt + this.#gatherMs(line);
+    if (this.#timerAt !== null && this.#timerAt >= now && this.#timerAt <= at) return [];
     this.#timerAt = at;
     return [{ kind: 'timer', at }];
   }
 
   #send(line: Line, now: number, which: 'behind' | 'behind or unknown'): (Send | Timer)[] {
-    if (line.isSending || now < line.notBefore) return [];
-    const isWanted = line.applied < this.#log.end.lsn || (which === 'behind or unknown' && !line.isKnown);
-    if (!isWanted) return [];
-    if (this.#isGathering(line, now)) return this.#gather(line.sentAt + this.#limits.gatherMs, now);
+    if (line.isSending || now < line.notBefore || now < quietUntil(line)) return [];
+    const isWanted =
+      this.#isBehind(line) || (which === 'behind or unknown' && (!line.isKnown || line.copiedAt !== null));
+    if (!isWanted || this.#waitsForRelay(line, now)) return [];
+    if (this.#isGathering(line, now)) return this.#gather(line, now);
+    return [this.#sent(line, now)];
+  }
+
+  #sent(line: Line, now: number): Send {
+    // Where even what a guess would begin with is gone, the answer tells where the follower is.
+    const entries = line.gone === null ? (this.#outgoing.after(line.applied) ?? []) : [];
+    const batch = this.#batch(line, { gone: line.gone, entries }, now);
     line.sentAt = now;
+    line.sentTurn = this.#turn += 1;
     line.endWhenSent = this.#log.end.lsn;
-    const batch = this.batch(line.applied, now);
+    line.settledTold = batch.settled;
     // A stranded follower is told once; it is not sent what it cannot use.
-    line.notBefore = batch.gone ? Infinity : 0;
+    line.notBefore = batch.gone === null ? 0 : Infinity;
     line.isSending = true;
-    return [{ kind: 'send', to: line.to, batch }];
+    return { kind: 'send', to: line.to, batch };
+  }
+
+  /** Of entries; or, where what it has is settled only by others having it, of the news that it is. */
+  #isBehind(line: Line): boolean {
+    if (line.gone !== null || line.applied < this.#log.end.lsn || line.confirmed < this.#urgent) return true;
+    return this.#copies > 2 && line.settledTold < this.settled;
   }
 
   /** A follower that did not get all there was the last time has waited enough. A clock that was set back is no reason to wait. */
   #isGathering(line: Line, now: number): boolean {
+    if (line.confirmed < this.#urgent) return false;
     const sinceSent = now - line.sentAt;
-    return sinceSent >= 0 && sinceSent < this.#limits.gatherMs && line.applied >= line.endWhenSent;
+    return sinceSent >= 0 && sinceSent < this.#gatherMs(line);
+  }
+
+  /** One that catches up is sent more in the next turn, not in this one: others have theirs in between. */
+  #gatherMs(line: Line): number {
+    return line.applied >= line.endWhenSent ? this.#limits.gatherMs : 1;
+  }
+
+  /** Where another follower of its region relays to it, it is sent to from here only if that takes too long. */
+  #waitsForRelay(line: Line, now: number): boolean {
+    if (this.#copies > 2) return false;
+    const relay = this.#lines.get(relayOf(this.#assignment, line.to.region)?.name ?? '');
+    if (relay === undefined || relay === line || !line.isKnown || line.confirmed < this.#urgent) return false;
+    const isWell = relay.isKnown && relay.copiedAt === null && relay.failures === 0 && relay.notBefore === 0;
+    const sinceProgress = now - line.progressAt;
+    return isWell && sinceProgress >= 0 && sinceProgress < RELAY_WAIT_MS;
   }
 
   #failed(line: Line, now: number): [] {
@@ -160,37 +344,12 @@ export class Fanout {
   }
 
   #isDone(line: Line): boolean {
-    return (line.isKnown && line.applied >= this.#log.end.lsn) || line.notBefore === Infinity;
-  }
-
-  #entriesAfter(applied: Lsn): readonly StoredEntry[] | null {
-    const bound = { entries: this.#limits.batchEntriesMax, chars: this.#limits.batchCharsMax };
-    const recent = this.#recent.after(applied);
-    return recent === null ? this.#log.readAfter(applied, bound) : withinBound(recent, bound);
+    if (line.notBefore === Infinity) return true;
+    return line.isKnown && line.copiedAt === null && !this.#isBehind(line);
   }
 }
 
-function newLine(to: ReplicaRef, applied: Lsn): Line {
-  return {
-    to,
-    applied,
-    isKnown: false,
-    isSending: false,
-    failures: 0,
-    notBefore: 0,
-    sentAt: -Infinity,
-    endWhenSent: applied,
-  };
-}
-
-function withinBound(
-  entries: readonly StoredEntry[],
-  bound: { readonly entries: number; readonly chars: number },
-): readonly StoredEntry[] {
-  let chars = 0;
-  const end = entries.findIndex((entry, i) => {
-    chars += entry.text.length;
-    return i > 0 && (i >= bound.entries || chars > bound.chars);
-  });
-  return end === -1 ? entries : entries.slice(0, end);
+/** A follower that copies is left alone, until it has been silent for so long that a message may have been lost. */
+function quietUntil({ copiedAt }: Line): number {
+  return copiedAt === null ? -Infinity : copiedAt + SEND_TIMEOUT_MS;
 }

@@ -1,30 +1,34 @@
 import { unreachable } from '../assert.ts';
-import { type Failure, refuse } from '../failure.ts';
-import { KEPT_ANSWER_BYTES_MAX, LOG_LIMITS, type LogLimits } from '../limits.ts';
-import type { RecordedRequest } from '../log/entry.ts';
+import type { Failure } from '../failure.ts';
+import { LOG_LIMITS, type LogLimits } from '../limits.ts';
+import { joinEntries } from '../log/entry.ts';
 import { Log } from '../log/log.ts';
-import type { ChangeRow } from '../log/captured.ts';
-import type { StoredEntry } from '../log/tail.ts';
-import { type Lsn, lsnAfter } from '../lsn.ts';
-import { isAtLeast, type Position, showPosition } from '../position.ts';
+import { Retention } from '../log/retention.ts';
+import type { Lsn } from '../lsn.ts';
+import { isAtLeast, type Position } from '../position.ts';
 import { run, type Sql } from '../ports.ts';
-import type { Assignment } from '../protocol/assignment.ts';
+import { type Assignment, membersOf } from '../protocol/assignment.ts';
+import { copiesNeeded, MEMBERS_MIN } from '../protocol/durability.ts';
 import {
   type AppendReply,
+  type CopyReply,
+  type CopyRequest,
   type ExecuteRequest,
   MESSAGE_VERSION,
   type PullReply,
   type PullRequest,
+  type Relayed,
   type ReplicaAnswer,
-  type RequestId,
 } from '../protocol/messages.ts';
-import { answerBody, positionOfBody } from '../protocol/receipt.ts';
+import { durabilityOfBody } from '../protocol/receipt.ts';
+import type { Durability } from '../protocol/settings.ts';
 import { installCapture } from '../tables/capture.ts';
-import { asRefusal } from '../tables/prepare.ts';
-import { findRequest, keepRequest } from '../tables/requests.ts';
-import { type TransactionResult, UserTransactions } from '../tables/transaction.ts';
-import { utf8Length } from '../utf8.ts';
+import { type PieceBound, readPiece, readStart } from '../tables/snapshot.ts';
 import { Fanout, type Send, type Timer } from './fanout.ts';
+import { aheadOfLog, lateWrite, NOT_SETTLED, TOO_MANY_HELD, tooFewFollowers } from './failures.ts';
+import { type HeldAnswer, Holding, type Released } from './holding.ts';
+import { type LeaderStatus, leaderStatus } from './status.ts';
+import { type Committed, Writer } from './writer.ts';
 
 /** `call` names the caller that waits; `now` is this replica's clock in milliseconds. */
 export type LeaderEvent =
@@ -35,36 +39,55 @@ export type LeaderEvent =
       readonly request: ExecuteRequest;
     }
   | { readonly kind: 'pull'; readonly call: number; readonly now: number; readonly request: PullRequest }
+  | { readonly kind: 'copy'; readonly call: number; readonly now: number; readonly request: CopyRequest }
   | { readonly kind: 'replied'; readonly follower: string; readonly now: number; readonly reply: AppendReply }
   | { readonly kind: 'send-failed'; readonly follower: string; readonly now: number }
+  /** The same leader of the same epoch has other followers. */
+  | { readonly kind: 'reassigned'; readonly now: number; readonly assignment: Assignment }
   | { readonly kind: 'alarm' | 'timer'; readonly now: number };
 
 /** What the shell must do once the step is durable, in this order. */
 export type LeaderEffect =
   | { readonly kind: 'answer'; readonly call: number; readonly answer: ReplicaAnswer }
   | { readonly kind: 'pulled'; readonly call: number; readonly reply: PullReply }
+  | { readonly kind: 'copied'; readonly call: number; readonly reply: CopyReply }
   | Send
   | Timer
   /** Wake me at this time even after a crash. A later one replaces it. */
   | { readonly kind: 'alarm'; readonly at: number };
 
+/** A leader that was asked for something so recently, in milliseconds, will be again. */
+const BUSY_MS = 1_000;
+
 /** Accepts the writes of one partition, makes each an entry, and sends the entries to the followers. */
 export class Leader {
   readonly #sql: Sql;
-  readonly #assignment: Assignment;
+  #assignment: Assignment;
+  readonly #limits: LogLimits;
   readonly #log: Log;
-  readonly #transactions: UserTransactions;
+  readonly #writer: Writer;
   readonly #fanout: Fanout;
+  readonly #retention: Retention;
+  readonly #holding = new Holding();
   /** The alarm that is set, as far as this leader knows since it woke. */
   #alarmAt: number | null = null;
+  /** When the timer fires that looks after held answers; null where none does. */
+  #holdTimerAt: number | null = null;
+  /** Where the log ended when this leader learnt of its followers, or woke. */
+  #hadThen: Lsn;
+  /** When the last request came. */
+  #executedAt = -Infinity;
 
   constructor(sql: Sql, assignment: Assignment, limits: LogLimits = LOG_LIMITS) {
     this.#sql = sql;
     this.#assignment = assignment;
+    this.#limits = limits;
     run(sql, 'PRAGMA ignore_check_constraints = OFF');
     this.#log = new Log(sql, limits);
-    this.#transactions = new UserTransactions(sql);
+    this.#writer = new Writer(sql, this.#log);
     this.#fanout = new Fanout(assignment, this.#log, limits);
+    this.#retention = new Retention(this.#log, limits);
+    this.#hadThen = this.#log.end.lsn;
   }
 
   /** Makes storage ready to be written to; once, before the first leader is loaded over it. */
@@ -80,115 +103,171 @@ export class Leader {
   step(event: LeaderEvent): LeaderEffect[] {
     switch (event.kind) {
       case 'execute':
-        return this.#execute(event.call, event.request, event.now);
-      case 'pull':
-        return [{ kind: 'pulled', call: event.call, reply: this.#pull(event.request, event.now) }];
+        return this.#execute(event);
+      case 'pull': {
+        const reply = this.#pull(event.request, event.now);
+        return [{ kind: 'pulled', call: event.call, reply }, ...this.#heard([], event.now)];
+      }
+      case 'copy':
+        return this.#copied(event);
       case 'replied':
-        return this.#withAlarm(this.#fanout.replied(event.follower, event.reply, event.now), event.now);
+        return this.#heard(this.#fanout.replied(event.follower, event.reply, event.now), event.now);
       case 'send-failed':
         this.#fanout.sendFailed(event.follower, event.now);
         return this.#withAlarm([], event.now);
+      case 'reassigned':
+        this.#assignment = event.assignment;
+        this.#hadThen = this.position.lsn;
+        this.#fanout.reassign(event.assignment);
+        return this.#heard(this.#fanout.retry(event.now), event.now);
       case 'timer':
-        return this.#withAlarm(this.#fanout.gathered(event.now), event.now);
+        return this.#timer(event.now);
       case 'alarm':
-        return this.#alarm(event.now);
+        this.#alarmAt = null;
+        return this.#heard(this.#fanout.retry(event.now), event.now);
       default:
         return unreachable(event);
     }
   }
 
-  /** How long ago, in seconds, the first entry after each LSN was committed; 0 at the end of the log. */
-  lagSeconds(applied: readonly Lsn[], now: number): number[] {
-    return applied.map((lsn) => {
-      const next = this.#log.readAfter(lsn, { entries: 1, chars: 0 })?.[0];
-      return next === undefined ? 0 : Math.max(0, now - next.time) / 1000;
-    });
+  /** How this leader and its followers stand; `appliedOf`: where some of them say that they are. */
+  status(appliedOf: readonly Relayed[], now: number): LeaderStatus {
+    return leaderStatus({ log: this.#log, fanout: this.#fanout, appliedOf, held: this.#holding.size, now });
   }
 
-  #execute(call: number, request: ExecuteRequest, now: number): LeaderEffect[] {
+  #execute({ call, request, now }: Extract<LeaderEvent, { kind: 'execute' }>): LeaderEffect[] {
     const refused = this.#refusal(request);
     if (refused !== null) return [{ kind: 'answer', call, answer: refused }];
-    const done = this.#commit(request, now);
-    const answer: LeaderEffect = { kind: 'answer', call, answer: done.answer };
-    return done.entry === null
-      ? [answer]
-      : [answer, ...this.#withAlarm(this.#fanout.added(done.entry, now), now)];
+    this.#executedAt = now;
+    const by = this.#assignment;
+    const done = this.#writer.knownAnswer(request, by) ?? this.#writer.commit(request, by, now);
+    if (done.entry !== null) {
+      this.#fanout.added(done.entry, now);
+      this.#retention.grown(() => this.#fanout.claims, now);
+    }
+    const answered = this.#answer(call, request, done, now);
+    return done.entry === null ? answered : [...answered, ...this.#withAlarm(this.#fanout.send(now), now)];
   }
 
   /** What is answered without running anything; null where the request is to run. */
-  #refusal({ version, need, request }: ExecuteRequest): ReplicaAnswer | null {
+  #refusal({ version, need, durability, shows }: ExecuteRequest): ReplicaAnswer | null {
     if (version !== MESSAGE_VERSION) return { kind: 'unknown-version', version };
     if (need !== null && !isAtLeast(this.position, need))
       return this.#failed(aheadOfLog(need, this.position));
-    if (request === null) return null;
-    const known = findRequest(this.#sql, request.id);
-    if (known === null) return null;
-    if (known.fingerprint !== request.fingerprint) return this.#failed(OTHER_BODY);
-    return { kind: 'done', body: known.answer, position: positionOfBody(known.answer) };
+    const mode = durability ?? this.#assignment.durability;
+    const mayWait = copiesNeeded(mode, this.#assignment) > 1 && shows === 'settled';
+    if (mayWait && this.#holding.isFull) return this.#failed(TOO_MANY_HELD);
+    const members = membersOf(this.#assignment).length;
+    return members < MEMBERS_MIN[mode] ? this.#failed(tooFewFollowers(mode)) : null;
   }
 
-  /** One transaction: run the statements, close the entry, keep the request id. Nothing of it stays if it fails. */
-  #commit(
-    request: ExecuteRequest,
-    now: number,
-  ): { readonly answer: ReplicaAnswer; readonly entry: StoredEntry | null } {
-    try {
-      return this.#sql.transaction(() => {
-        const captured = this.#log.capture();
-        const result = this.#transactions.run(request.statements, captured);
-        const changes = result.isRead ? [] : captured.read();
-        const position =
-          changes.length === 0
-            ? this.position
-            : { epoch: this.#assignment.epoch, lsn: lsnAfter(this.position.lsn) };
-        const body = this.#body(result, position, request);
-        const recorded = request.request === null || result.isRead ? null : keptAnswer(request.request, body);
-        const entry = this.#close(changes, recorded, now);
-        return { answer: { kind: 'done', body, position }, entry };
-      });
-    } catch (error) {
-      const { failure } = asRefusal(error);
-      this.#transactions.rolledBack();
-      return { answer: this.#failed(failure), entry: null };
-    }
+  /** Now, or once what it says can no longer be lost in the way that was asked. */
+  #answer(call: number, request: ExecuteRequest, done: Committed, now: number): LeaderEffect[] {
+    const held = this.#held(call, request, done, now);
+    if (request.shows === 'anything' && done.isRead) return [{ kind: 'answer', call, answer: done.answer }];
+    if (this.#isMet(held)) return [{ kind: 'answer', call, answer: done.answer }];
+    if (held.deadline > now) this.#holding.add(held);
+    const late: LeaderEffect[] = held.deadline > now ? [] : [{ kind: 'answer', call, answer: held.late }];
+    return [...late, ...this.#holdTimer(), ...this.#fanout.urge(held.lsn, now)];
   }
 
-  /** The entry comes last, so that no memory has moved on when something before it fails. */
-  #close(changes: readonly ChangeRow[], request: RecordedRequest | null, now: number): StoredEntry | null {
-    const time = changes.at(-1)?.time ?? now;
-    if (request !== null) {
-      const lsn = changes.length === 0 ? this.position.lsn : lsnAfter(this.position.lsn);
-      keepRequest(this.#sql, request, { lsn, time, in: changes.length === 0 ? 'this replica' : 'log' });
-    }
-    return changes.length === 0 ? null : this.#log.close(this.#assignment.epoch, changes, request);
+  #held(call: number, request: ExecuteRequest, { answer, lsn, isRead }: Committed, now: number): HeldAnswer {
+    const deadline = now + request.hold_ms;
+    if (isRead)
+      return { call, answer, lsn, until: 'settled', deadline, late: this.#lateRead(answer, request) };
+    const until = durabilityOf(answer) ?? request.durability ?? this.#assignment.durability;
+    const position: Position = { epoch: this.#assignment.epoch, lsn };
+    return { call, answer, lsn, until, deadline, late: lateWrite(position, until) };
   }
 
-  #body(
-    { results, isRead }: TransactionResult,
-    position: Position,
-    { route, waited_ms }: ExecuteRequest,
-  ): string {
-    const durability = isRead ? null : 'async';
-    return answerBody(results, this.#assignment, {
-      role: 'leader',
-      position,
-      staleness_ms: 0,
-      waited_ms,
-      route,
-      durability,
-    });
+  /** Nothing was applied, and what was found may not be shown. */
+  #lateRead(answer: ReplicaAnswer, { hold_ms }: ExecuteRequest): ReplicaAnswer {
+    if (answer.kind === 'failed') return this.#failed(NOT_SETTLED);
+    return { kind: 'behind', position: this.#shown, waited_ms: hold_ms };
+  }
+
+  #isMet({ lsn, until }: HeldAnswer): boolean {
+    if (until === 'settled') return this.#fanout.settled >= lsn;
+    return this.#fanout.durableAt(copiesNeeded(until, this.#assignment)) >= lsn;
+  }
+
+  /** Something was heard of followers: some answers may leave. */
+  #heard(sends: readonly (Send | Timer)[], now: number): LeaderEffect[] {
+    const released = this.#holding.release((held) => this.#isMet(held));
+    return [...released.map(toAnswer), ...this.#withAlarm(sends, now)];
+  }
+
+  /** One timer serves all held answers, and all gathering followers. */
+  #timer(now: number): LeaderEffect[] {
+    if (this.#holdTimerAt !== null && this.#holdTimerAt <= now) this.#holdTimerAt = null;
+    const late = this.#holding.expire(now).map(toAnswer);
+    return [...late, ...this.#holdTimer(), ...this.#withAlarm(this.#fanout.gathered(now), now)];
+  }
+
+  #holdTimer(): Timer[] {
+    const next = this.#holding.nextDeadline();
+    if (next === null || (this.#holdTimerAt !== null && this.#holdTimerAt <= next)) return [];
+    this.#holdTimerAt = next;
+    return [{ kind: 'timer', at: next }];
   }
 
   #pull({ version, follower, epoch, after }: PullRequest, now: number): PullReply {
     if (version !== MESSAGE_VERSION) return { kind: 'unknown-version', version };
     if (epoch !== this.#assignment.epoch) return { kind: 'not-leader', epoch: this.#assignment.epoch };
-    this.#fanout.asked(follower, after.lsn);
-    return { kind: 'batch', batch: this.#fanout.batch(after.lsn, now) };
+    // One that was removed would show entries as if it counted.
+    if (!this.#fanout.knows(follower)) return { kind: 'unassigned' };
+    this.#fanout.asked(follower, after, now);
+    return { kind: 'batch', batch: this.#fanout.batchAfter(follower, after, now) };
   }
 
-  #alarm(now: number): LeaderEffect[] {
-    this.#alarmAt = null;
-    return this.#withAlarm(this.#fanout.retry(now), now);
+  #copied({ call, request, now }: Extract<LeaderEvent, { kind: 'copy' }>): LeaderEffect[] {
+    const reply = this.#copy(request, now);
+    // The others are asked what they have, if they have not said.
+    const asks = reply.kind === 'keep' ? this.#fanout.urge(this.#log.end.lsn, now) : [];
+    return [{ kind: 'copied', call, reply }, ...this.#withAlarm(asks, now)];
+  }
+
+  /** The next piece of a snapshot: what was logged since the last one, and the next rows as they are now. */
+  #copy({ version, follower, epoch, has, from }: CopyRequest, now: number): CopyReply {
+    if (version !== MESSAGE_VERSION) return { kind: 'unknown-version', version };
+    if (epoch !== this.#assignment.epoch) return { kind: 'not-leader', epoch: this.#assignment.epoch };
+    if (!this.#fanout.knows(follower)) return { kind: 'unassigned' };
+    if (from === null && has !== null && this.#fanout.mustKeep(follower, has.lsn)) return { kind: 'keep' };
+    const { end } = this.#log;
+    this.#fanout.copies(follower, from?.end.lsn ?? null, now);
+    const { pause_ms, ...bound } = this.#pace(now);
+    if (from === null) return { kind: 'start', start: readStart(this.#sql), end, pause_ms };
+    const entries = this.#fanout.entriesAfter(from.end);
+    if (entries === null) return { kind: 'gone' };
+    const reached = entries.at(-1)?.end ?? from.end;
+    return {
+      kind: 'piece',
+      from,
+      pause_ms,
+      text: entries.length === 0 ? null : joinEntries(entries.map((entry) => entry.text)),
+      end: reached,
+      piece: reached.lsn === end.lsn ? readPiece(this.#sql, from.place, bound) : null,
+      leader_now: now,
+    };
+  }
+
+  /** Where others are served as well, pieces are small, and so far apart that others are served between them. */
+  #pace(now: number): { readonly pause_ms: number } & PieceBound {
+    const isBusy = now - this.#executedAt < BUSY_MS;
+    const { pieceRowsMax: rows, pieceCharsMax: chars, pieceBusyPart: part, piecePauseMs } = this.#limits;
+    if (!isBusy) return { rows, chars, pause_ms: 1 };
+    const pause_ms = piecePauseMs * this.#fanout.copying;
+    return { rows: Math.ceil(rows / part), chars: Math.ceil(chars / part), pause_ms };
+  }
+
+  /**
+   * Whether what this leader had when it learnt of its followers is at as many of them as the database asks: then those who left
+   * are not needed for it any more.
+   */
+  get isSettled(): boolean {
+    return (
+      this.#fanout.durableAt(copiesNeeded(this.#assignment.durability, this.#assignment)) >= this.#hadThen
+    );
   }
 
   /**
@@ -197,36 +276,29 @@ export class Leader {
    */
   #withAlarm(sends: readonly (Send | Timer)[], now: number): LeaderEffect[] {
     const next = this.#fanout.nextTry(now);
-    const isSetEarlyEnough =
-      this.#alarmAt !== null && this.#alarmAt > now && this.#alarmAt <= (next ?? Infinity);
+    const isSetEarlyEnough = this.#alarmAt !== null && this.#alarmAt <= (next ?? Infinity);
     if (next === null || isSetEarlyEnough) return [...sends];
     this.#alarmAt = next;
     return [...sends, { kind: 'alarm', at: next }];
   }
 
+  /** The last position that may be shown to anybody. */
+  get #shown(): Position {
+    const { epoch, lsn } = this.position;
+    const { settled } = this.#fanout;
+    return { epoch, lsn: settled < lsn ? settled : lsn };
+  }
+
   #failed(failure: Failure): ReplicaAnswer {
-    return { kind: 'failed', failure, position: this.position };
+    return { kind: 'failed', failure, position: this.#shown };
   }
 }
 
-/** @throws Refusal where the answer is too large to be kept for retries */
-function keptAnswer(request: RequestId, answer: string): RecordedRequest {
-  if (utf8Length(answer) <= KEPT_ANSWER_BYTES_MAX) return { ...request, answer };
-  return refuse({
-    code: 'too-large',
-    detail: `with an Idempotency-Key the answer is kept for retries, and may have ${KEPT_ANSWER_BYTES_MAX} bytes; return fewer rows, or read them afterwards`,
-    limit: KEPT_ANSWER_BYTES_MAX,
-  });
+function toAnswer({ call, answer }: Released): LeaderEffect {
+  return { kind: 'answer', call, answer };
 }
 
-const OTHER_BODY: Failure = {
-  code: 'idempotency-conflict',
-  detail: 'this Idempotency-Key was used with another body; use a new key for a new request',
-};
-
-function aheadOfLog(need: Position, position: Position): Failure {
-  return {
-    code: 'behind',
-    detail: `the session has seen position ${showPosition(need)}, and the leader is at ${showPosition(position)}; no replica can answer it`,
-  };
+/** What a write's receipt says, also one that is given again. */
+function durabilityOf(answer: ReplicaAnswer): Durability | null {
+  return answer.kind === 'done' ? durabilityOfBody(answer.body) : null;
 }

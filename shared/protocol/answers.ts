@@ -28,8 +28,14 @@ export const DatabaseSchema = v.strictObject({
     v.strictObject({
       partition: Whole,
       epoch: Whole,
+      revision: v.pipe(Whole, v.description('Goes up with every change of the followers.')),
       leader: RegionSchema,
       followers: v.array(RegionSchema),
+      members: v.pipe(
+        v.array(v.string()),
+        v.description('The followers that are read from and count for durability.'),
+      ),
+      joining: v.pipe(v.array(v.string()), v.description('The followers that have not caught up yet.')),
     }),
   ),
 });
@@ -75,27 +81,79 @@ const ReceiptSchema = v.strictObject({
 
 export const QueryAnswerSchema = v.strictObject({ results: v.array(ResultSchema), receipt: ReceiptSchema });
 
+const LagSchema = v.pipe(
+  v.strictObject({ lsn: Whole, lag_entries: Whole, lag_bytes: Whole, lag_seconds: v.number() }),
+  v.metadata({ ref: 'Lag' }),
+);
+
+const ReplicaNameSchema = v.pipe(
+  v.string(),
+  v.description(
+    'What tells the replica from others: its region, with a number behind it where it came later.',
+  ),
+);
+
+const LeaderStatusSchema = v.strictObject({
+  region: RegionSchema,
+  replica: ReplicaNameSchema,
+  state: v.pipe(
+    v.picklist(['leading', 'unreachable']),
+    v.description('Where it does not answer, `lsn` is what its followers have heard, and the rest is null.'),
+  ),
+  lsn: Whole,
+  settled: v.pipe(
+    v.nullable(Whole),
+    v.description('The greatest LSN that is as durable as the database asks.'),
+  ),
+  held: v.pipe(v.nullable(Whole), v.description('Answers that wait until they are durable.')),
+  database_bytes: v.nullable(Whole),
+  log_bytes: v.nullable(Whole),
+  log_after: v.pipe(v.nullable(Whole), v.description('The log holds what follows this LSN.')),
+});
+
+const FollowerStatusSchema = v.strictObject({
+  region: RegionSchema,
+  replica: ReplicaNameSchema,
+  membership: v.pipe(
+    v.picklist(['joining', 'member']),
+    v.description('Only a member is read from and counts for durability.'),
+  ),
+  state: v.pipe(
+    v.picklist(['installing', 'catching-up', 'streaming', 'stranded', 'failed', 'unreachable']),
+    v.description(
+      '`installing`: it copies a snapshot. `stranded`: the log no longer holds what it needs next, so it will install. ' +
+        '`failed`: it cannot apply what it got. `unreachable`: it did not answer, or is not set up yet; what it would say itself is then null.',
+    ),
+  ),
+  detail: v.nullable(v.string()),
+  applied: v.nullable(PositionSchema),
+  lag_entries: v.nullable(Whole),
+  lag_bytes: v.nullable(Whole),
+  lag_seconds: v.nullable(v.number()),
+  stages: v.pipe(
+    v.strictObject({
+      sent: v.nullable(LagSchema),
+      received: v.nullable(LagSchema),
+      applied: v.nullable(LagSchema),
+    }),
+    v.description(
+      "How far behind the leader's newest entry each stage is; null where the leader does not know.",
+    ),
+  ),
+  staleness_ms: v.nullable(v.number()),
+  waiting: v.pipe(v.nullable(Whole), v.description('Reads that wait for their position.')),
+  database_bytes: v.nullable(Whole),
+  log_bytes: v.nullable(Whole),
+});
+
 export const ReplicationSchema = v.strictObject({
   partitions: v.array(
     v.strictObject({
       partition: Whole,
       epoch: Whole,
-      leader: v.strictObject({ region: RegionSchema, lsn: Whole }),
-      followers: v.array(
-        v.strictObject({
-          region: RegionSchema,
-          state: v.pipe(
-            v.picklist(['catching-up', 'streaming', 'stranded', 'failed', 'unreachable']),
-            v.description(
-              '`stranded`: the log no longer holds what the follower needs next. `failed`: it cannot apply what it got. ' +
-                '`unreachable`: it did not answer, or is not set up yet; the other fields are then null.',
-            ),
-          ),
-          applied: v.nullable(PositionSchema),
-          lag_entries: v.nullable(Whole),
-          lag_seconds: v.nullable(v.number()),
-        }),
-      ),
+      revision: Whole,
+      leader: LeaderStatusSchema,
+      followers: v.array(FollowerStatusSchema),
     }),
   ),
 });
@@ -114,6 +172,14 @@ export const ProblemSchema = v.pipe(
     ),
     lost: v.optional(v.strictObject({ epoch: Whole, from_lsn: Whole, to_lsn: Whole })),
     limit: v.optional(v.pipe(Whole, v.description('With `too-large`: how much is allowed.'))),
+    position: v.optional(
+      v.pipe(
+        PositionSchema,
+        v.description(
+          'With `outcome-unknown`: where the write stands if it stays; missing where nobody knows.',
+        ),
+      ),
+    ),
   }),
   v.metadata({ ref: 'Problem' }),
 );

@@ -2,9 +2,10 @@ import { base64 } from '@scure/base';
 import * as v from 'valibot';
 
 import { refuse } from '../failure.ts';
-import { PARAMS_MAX, STATEMENTS_MAX } from '../limits.ts';
+import { FOLLOWERS_MAX, PARAMS_MAX, STATEMENTS_MAX } from '../limits.ts';
 import { REGIONS } from '../regions.ts';
 import type { SqlParam, Statement } from '../tables/values.ts';
+import type { FollowerWish } from './messages.ts';
 import { DURABILITIES } from './settings.ts';
 
 // The same schemas validate what comes in and make the OpenAPI document.
@@ -46,7 +47,13 @@ const RegionSchema = v.picklist(REGIONS, `must be one of ${REGIONS.join(', ')}`)
 
 export const SettingsBodySchema = v.strictObject({
   leader: v.optional(RegionSchema),
-  followers: v.optional(v.array(RegionSchema, 'must be an array of regions')),
+  followers: v.optional(
+    v.pipe(
+      v.array(RegionSchema, 'must be an array of regions'),
+      v.maxLength(FOLLOWERS_MAX, `must have at most ${FOLLOWERS_MAX} regions`),
+      v.description('A region that is named several times gets as many followers.'),
+    ),
+  ),
   partitions: v.optional(
     v.pipe(
       v.number('must be a number'),
@@ -58,6 +65,16 @@ export const SettingsBodySchema = v.strictObject({
 });
 
 export type SettingsBody = v.InferOutput<typeof SettingsBodySchema>;
+
+export const FollowerBodySchema = v.strictObject({
+  region: RegionSchema,
+  another: v.optional(
+    v.pipe(
+      v.boolean('must be true or false'),
+      v.description('Whether the region is to have one more where it has a follower already.'),
+    ),
+  ),
+});
 
 /** @throws Refusal `invalid-request`, or `too-large` where there is more than a request may hold */
 export function parseQueryBody(text: string): readonly Statement[] {
@@ -75,6 +92,12 @@ export function parseQueryBody(text: string): readonly Statement[] {
 export function parseSettingsBody(text: string): SettingsBody {
   if (text.trim() === '') return {};
   return valid(SettingsBodySchema, parseJson(text, undefined));
+}
+
+/** @throws Refusal `invalid-request` */
+export function parseFollowerBody(text: string): FollowerWish {
+  const { region, another = false } = valid(FollowerBodySchema, parseJson(text, undefined));
+  return { region, another };
 }
 
 function has<const K extends string>(body: unknown, key: K): body is Record<K, unknown> {

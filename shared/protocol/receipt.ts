@@ -2,7 +2,7 @@ import type { Position } from '../position.ts';
 import { resultJson, type StatementResult } from '../tables/result.ts';
 import type { Assignment, Role } from './assignment.ts';
 import type { Route } from './messages.ts';
-import type { Durability } from './settings.ts';
+import { DURABILITIES, type Durability } from './settings.ts';
 
 /** The part of every answer that says who answered, at which position, how stale, and by which route. */
 export interface Receipt {
@@ -32,4 +32,10 @@ function receiptJson({ database, partition, self }: Assignment, receipt: Receipt
 export function positionOfBody(body: string): Position {
   const { epoch, lsn } = (JSON.parse(body) as { receipt: Position }).receipt;
   return { epoch, lsn };
+}
+
+/** The durability that a write's answer names, read back from its body. Bodies are long, and their receipt comes last. */
+export function durabilityOfBody(body: string): Durability | null {
+  const named = /"durability":(?:null|"([a-z-]+)")\}\}$/.exec(body.slice(-60))?.[1];
+  return DURABILITIES.find((durability) => durability === named) ?? null;
 }

@@ -34,6 +34,8 @@ export type Ask =
       readonly position: Position;
       readonly timeout_ms: number;
     }
+  /** The replica did not serve: for a while, reads are to go elsewhere. */
+  | { readonly kind: 'avoid'; readonly replica: ReplicaRef }
   /** The record turned out to be stale: whoever remembers it must ask the directory next time. */
   | { readonly kind: 'forget'; readonly database: string }
   /** Ask the directory, whatever is remembered. */
@@ -43,6 +45,7 @@ export type Reply =
   | { readonly kind: 'answered'; readonly answer: ReplicaAnswer }
   | { readonly kind: 'seen'; readonly position: Position | null }
   | { readonly kind: 'advanced' }
+  | { readonly kind: 'avoided' }
   | { readonly kind: 'forgotten' }
   | { readonly kind: 'record'; readonly record: DatabaseRecord }
   /** The object has not begun with it. */

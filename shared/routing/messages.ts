@@ -1,10 +1,17 @@
+import { assert } from '../assert.ts';
+import { DURABILITY_WAIT_MS, READ_HOLD_MS_MIN, WAIT_MS_MAX } from '../limits.ts';
 import type { Position } from '../position.ts';
-import { MESSAGE_VERSION, type RequestId, type Route } from '../protocol/messages.ts';
+import type { ReplicaRef } from '../protocol/assignment.ts';
+import { MESSAGE_VERSION, type RequestId, type Route, type Shows } from '../protocol/messages.ts';
 import type { Ask } from './asks.ts';
 import type { Job } from './job.ts';
 
-/** Longer than any transaction may take, so that only a leader that is gone is given up. */
+/** Longer than any transaction may take and its answer be held, so that only a leader that is gone is given up. */
 const LEADER_WAIT_MS = 30_000;
+assert(
+  2 * Math.max(DURABILITY_WAIT_MS, WAIT_MS_MAX, READ_HOLD_MS_MIN) <= LEADER_WAIT_MS,
+  'a leader says itself that it held an answer for too long, and where the write stands, before it is given up',
+);
 /** A session object keeps a few numbers; one that takes longer is lost, or far from all that is well. */
 const SESSION_WAIT_MS = 5_000;
 
@@ -15,18 +22,48 @@ export interface Via {
 }
 
 /** Has the leader run the statements, whatever they do. `request` only where they are meant to write. */
-export function executing(
-  { leadership, statements, need, isRead }: Job,
-  { route, waited_ms }: Via,
-  request: RequestId | null,
-): Ask {
+export function executing(job: Job, { route, waited_ms }: Via, request: RequestId | null): Ask {
+  const { leadership, statements, need, isRead } = job;
   return {
     kind: 'execute',
     to: leadership.leader,
-    request: { version: MESSAGE_VERSION, statements, need, request, route, waited_ms },
+    request: {
+      version: MESSAGE_VERSION,
+      statements,
+      need,
+      request,
+      route,
+      waited_ms,
+      durability: isRead ? null : job.durability,
+      shows: showsOf(job),
+      hold_ms: isRead ? Math.max(job.wait_ms, READ_HOLD_MS_MIN) : job.hold_ms,
+    },
     timeout_ms: LEADER_WAIT_MS,
     mayWrite: !isRead,
   };
+}
+
+/** Has a follower read; it is given `grace_ms` to answer beside what the read may wait. */
+export function reading(job: Job, to: ReplicaRef, grace_ms: number): Ask {
+  const { statements, need, staleness_ms_max, wait_ms } = job;
+  return {
+    kind: 'read',
+    to,
+    request: {
+      version: MESSAGE_VERSION,
+      statements,
+      need,
+      staleness_ms_max,
+      wait_ms,
+      shows: showsOf(job),
+    },
+    timeout_ms: wait_ms + grace_ms,
+  };
+}
+
+/** Who asks for what is near must bear that it may be lost; everybody else is shown only what stays. */
+function showsOf({ consistency }: Job): Shows {
+  return consistency === 'eventual' ? 'anything' : 'settled';
 }
 
 /** Asks how far the user's devices have seen. */

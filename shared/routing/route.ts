@@ -13,6 +13,7 @@ import { write } from './write.ts';
  */
 export function* route(work: Work, record: DatabaseRecord): Routing<Served> {
   const served = yield* routeBy(work, record);
+  if (isOutdated(served)) yield* askOne({ kind: 'forget', database: record.database });
   if (!isMisdirected(served.answer)) return served;
   // Who says that it is not the one has applied nothing: the record was stale, so it is looked up again, once.
   const fresh = yield* askOne({ kind: 'look-up', database: record.database });
@@ -23,9 +24,21 @@ export function* route(work: Work, record: DatabaseRecord): Routing<Served> {
 function* routeBy(work: Work, record: DatabaseRecord): Routing<Served> {
   const [leadership] = record.partitions;
   if (leadership === undefined) return refuse(unavailable());
-  const job: Job = { ...work, record, leadership, need: work.needOf(record, leadership.partition) };
+  const job: Job = {
+    ...work,
+    record,
+    leadership,
+    // In this order: the need opens the session of the record, and which candidate is first may depend on the session.
+    need: work.needOf(record, leadership.partition),
+    candidates: work.isRead ? work.candidatesOf(leadership) : [],
+  };
   const answer = job.isRead ? yield* read(job) : yield* write(job, { route: 'leader', waited_ms: 0 });
   return { leadership, answer };
+}
+
+/** Whoever answers may know of followers that this record has not, and nobody else would tell. */
+function isOutdated({ leadership, answer }: Served): boolean {
+  return answer.kind === 'done' && answer.revision > leadership.revision;
 }
 
 function isMisdirected(answer: ReplicaAnswer): answer is Misdirected {

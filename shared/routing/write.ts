@@ -1,6 +1,6 @@
 import type { ReplicaAnswer } from '../protocol/messages.ts';
 import { askOne, type Routing } from './asks.ts';
-import { TURNED_AWAY, UNKNOWN } from './failures.ts';
+import { TURNED_AWAY, UNKNOWN, unknownAt } from './failures.ts';
 import { advancing, executing, type Via } from './messages.ts';
 import type { Job } from './job.ts';
 
@@ -11,7 +11,7 @@ export function* write(job: Job, via: Via): Routing<ReplicaAnswer> {
   // The user's other devices must find the write from the moment on at which it is acknowledged.
   const { kind } = yield* askOne(advancing(job, answer.position));
   // With its position: also an answer that says less than the write's own must lead its session to the write.
-  return kind === 'advanced' ? answer : { ...UNKNOWN, position: answer.position };
+  return kind === 'advanced' ? answer : unknownAt(answer.position);
 }
 
 function* executeOnce(job: Job, via: Via): Routing<ReplicaAnswer> {
@@ -31,5 +31,7 @@ function* executeAgain(job: Job, via: Via): Routing<ReplicaAnswer> {
   if (reply.kind !== 'answered') return UNKNOWN;
   const { answer } = reply;
   if (answer.kind === 'done') return answer;
+  // The leader knows the request id, and says where the write stands that is not as durable as asked.
+  if (answer.kind === 'failed' && answer.failure.code === 'outcome-unknown') return answer;
   return { ...UNKNOWN, position: 'position' in answer ? answer.position : null };
 }

@@ -33,18 +33,38 @@ const MAC_BYTES = 16;
 const MAC_CHARS = 22;
 /** Databases whose keys are kept ready. */
 const SCOPES_KEPT_MAX = 1000;
+/** MACs that are kept: a session mostly comes back with the token that it was given last. */
+const MACS_KEPT_MAX = 4000;
 const KEY_ID = /^[A-Za-z0-9_-]{1,16}$/;
-const PAYLOAD = /^[\d_-]*$/;
+const PAYLOAD = /^[\d_-]*(?:~[0-9a-f]{8})?$/;
 const PAYLOAD_PART = /^(\d{1,10})-(\d{1,16})-(\d{1,16})$/;
+
+/** Drawn at random, so many that the sessions of a database spread evenly. */
+const SESSION_ID_CHARS = 8;
+const SESSION_ID = /^[0-9a-f]{8}$/;
 
 const PART_CHARS_MAX = '_'.length + 10 + '-'.length + 16 + '-'.length + 16;
 assert(
-  FORMAT.length + 16 + MAC_CHARS + 3 + TOKEN_PARTITIONS_MAX * PART_CHARS_MAX <= TOKEN_CHARS_MAX,
+  FORMAT.length + 16 + MAC_CHARS + 3 + TOKEN_PARTITIONS_MAX * PART_CHARS_MAX + 1 + SESSION_ID_CHARS <=
+    TOKEN_CHARS_MAX,
   'a token of all partitions fits its bound',
 );
 
 export function isTokenKeyId(id: string): boolean {
   return KEY_ID.test(id);
+}
+
+/** Begins with 8 hexadecimal digits, as a UUID does, which become the session's id. */
+export function toSessionId(random: string): string {
+  const id = random.slice(0, SESSION_ID_CHARS);
+  assert(SESSION_ID.test(id), 'a session id has 8 hexadecimal digits');
+  return id;
+}
+
+/** The session's id in a token that was verified; null where it has none. */
+export function sessionIdIn(token: string): string | null {
+  const tilde = token.indexOf('~');
+  return tilde === -1 ? null : token.slice(tilde + 1, tilde + 1 + SESSION_ID_CHARS);
 }
 
 /** `seen` moved forward to `position`, never back; the same object where nothing moved. */
@@ -63,25 +83,30 @@ export function mergeSeen(a: Seen, b: Seen): Seen {
 
 type Hmac = ReturnType<typeof hmac.create>;
 
+/** By payload, the MAC that was made for it last, and for which database. */
+type Macs = Lru<string, { readonly of: ScopedKey; readonly mac: string }>;
+
 /** The MACs that one key makes for one database. */
 class ScopedKey {
   /** With the key's two blocks taken in already. */
   readonly #ready: Hmac;
   readonly #scratch: Hmac;
-  /** Sessions that have read to the same position carry the same payload, so the last MAC is often the next one. */
-  #last = { payload: '', mac: '' };
+  readonly #macs: Macs;
 
-  constructor(key: Uint8Array) {
+  constructor(key: Uint8Array, macs: Macs) {
+    this.#macs = macs;
     this.#ready = hmac.create(sha256, key);
     this.#scratch = hmac.create(sha256, key);
   }
 
   macOf(payload: string): string {
-    if (this.#last.mac !== '' && this.#last.payload === payload) return this.#last.mac;
+    const known = this.#macs.get(payload);
+    if (known !== undefined && known.of === this) return known.mac;
     this.#ready._cloneInto(this.#scratch);
     const full = this.#scratch.update(bytesOf(payload)).digest();
-    this.#last = { payload, mac: base64urlnopad.encode(full.subarray(0, MAC_BYTES)) };
-    return this.#last.mac;
+    const mac = base64urlnopad.encode(full.subarray(0, MAC_BYTES));
+    this.#macs.set(payload, { of: this, mac });
+    return mac;
   }
 }
 
@@ -89,6 +114,7 @@ class TokenKey {
   readonly id: string;
   readonly #secret: Uint8Array;
   readonly #scoped = new Lru<string, ScopedKey>(SCOPES_KEPT_MAX);
+  readonly #macs: Macs = new Lru(MACS_KEPT_MAX);
 
   constructor({ id, secret }: TokenSecret) {
     assert(isTokenKeyId(id), 'a key id is short and has no separator in it');
@@ -104,14 +130,15 @@ class TokenKey {
     const scope = `${FORMAT}\n${this.id}\n${database}\n${incarnation}`;
     const kept = this.#scoped.get(scope);
     if (kept !== undefined) return kept;
-    const made = new ScopedKey(hmac(sha256, this.#secret, utf8ToBytes(scope)));
+    const made = new ScopedKey(hmac(sha256, this.#secret, utf8ToBytes(scope)), this.#macs);
     this.#scoped.set(scope, made);
     return made;
   }
 }
 
 /**
- * Makes and checks tokens: `t1.KEY ID.PAYLOAD.MAC`. The payload is `PARTITION-EPOCH-LSN`, joined by `_`.
+ * Makes and checks tokens: `t1.KEY ID.PAYLOAD.MAC`. The payload is `PARTITION-EPOCH-LSN`, joined by `_`; then, where the session has
+ * an id, `~ID`.
  * A token grants nothing. It is authenticated because a forged one could make a reader wait.
  */
 export class TokenKeys {
@@ -126,9 +153,10 @@ export class TokenKeys {
     assert(this.#byId.size === secrets.length, 'key ids differ');
   }
 
-  sign(scope: TokenScope, seen: Seen): string {
+  /** `id`: the session's, as `toSessionId` makes it. */
+  sign(scope: TokenScope, seen: Seen, id: string | null = null): string {
     assert(seen.size <= TOKEN_PARTITIONS_MAX, 'a token is bounded');
-    const payload = writePayload(seen);
+    const payload = id === null ? writePayload(seen) : `${writePayload(seen)}~${id}`;
     return `${FORMAT}.${this.#signing.id}.${payload}.${this.#signing.for(scope).macOf(payload)}`;
   }
 
@@ -148,7 +176,8 @@ export class TokenKeys {
       invalid(
         'it was changed on the way, or is of another database, or of one of this name that was deleted',
       );
-    return readPayload(payload);
+    const tilde = payload.indexOf('~');
+    return readPositions(tilde === -1 ? payload : payload.slice(0, tilde));
   }
 
   /** Whether `sign` would use the key that this verified token was signed with. */
@@ -179,10 +208,10 @@ function writePayload(seen: Seen): string {
   return payload;
 }
 
-/** The payload of a token whose MAC was right: anything wrong here was signed by another program. */
-function readPayload(payload: string): Seen {
-  if (payload === '') return NOTHING_SEEN;
-  const parts = payload.split('_');
+/** Of a token whose MAC was right: anything wrong here was signed by another program. */
+function readPositions(text: string): Seen {
+  if (text === '') return NOTHING_SEEN;
+  const parts = text.split('_');
   if (parts.length > TOKEN_PARTITIONS_MAX) invalid(`it names more than ${TOKEN_PARTITIONS_MAX} partitions`);
   const seen = new Map<number, Position>();
   for (const part of parts) {

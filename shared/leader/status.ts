@@ -1,0 +1,35 @@
+import type { Log } from '../log/log.ts';
+import { lagOf, type LogSize, logSize } from '../log/lag.ts';
+import type { Lsn } from '../lsn.ts';
+import type { LineStatus, Relayed, ReplicaStatus } from '../protocol/messages.ts';
+import type { Fanout } from './fanout.ts';
+
+export type LeaderStatus = Pick<
+  Extract<ReplicaStatus, { kind: 'leader' }>,
+  'head' | 'settled' | 'followers' | 'held'
+> & { readonly log: LogSize };
+
+export interface Standing {
+  readonly log: Log;
+  readonly fanout: Fanout;
+  /** Where some followers say that they are. */
+  readonly appliedOf: readonly Relayed[];
+  readonly held: number;
+  readonly now: number;
+}
+
+/** How a leader and its followers stand, as far as the leader knows. */
+export function leaderStatus({ log, fanout, appliedOf, held, now }: Standing): LeaderStatus {
+  const lagAt = (lsn: Lsn) => lagOf(log, lsn, now);
+  const followers = [...fanout.lines].map((line): LineStatus => {
+    const said = appliedOf.find(({ follower }) => follower === line.to.name);
+    return {
+      follower: line.to.name,
+      sent: line.sentTo === null ? null : lagAt(line.sentTo),
+      received: line.isKnown ? lagAt(line.applied) : null,
+      applied: said === undefined ? null : lagAt(said.applied.lsn),
+      failures: line.failures,
+    };
+  });
+  return { head: log.position, settled: fanout.settled, followers, held, log: logSize(log) };
+}
