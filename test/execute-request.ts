@@ -3,5 +3,15 @@ import type { Statement } from '../shared/tables/values.ts';
 
 /** What a router sends a leader for a caller who has seen nothing and has no request id. */
 export function executeRequest(statements: readonly Statement[]): ExecuteRequest {
-  return { version: MESSAGE_VERSION, statements, need: null, request: null, route: 'leader', waited_ms: 0 };
+  return {
+    version: MESSAGE_VERSION,
+    statements,
+    need: null,
+    request: null,
+    route: 'leader',
+    waited_ms: 0,
+    durability: null,
+    shows: 'settled',
+    hold_ms: 1000,
+  };
 }

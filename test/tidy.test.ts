@@ -98,7 +98,8 @@ function linesWith(files: readonly SourceFile[], pattern: RegExp): string[] {
 
 describe('the core', () => {
   it('is synchronous', () => {
-    expect(linesWith(core, /\b(?:async|await)\b/)).toEqual([]);
+    // A durability is called async too.
+    expect(linesWith(core, /\b(?:async(?!:)|await)\b/)).toEqual([]);
     const promising = linesWith(core, /\bPromise\b/);
     // The interfaces of the objects say what a shell answers; no core implements them.
     expect(promising.filter((path) => path !== 'shared/protocol/messages.ts')).toEqual([]);

@@ -5,6 +5,7 @@ import { present } from '../../shared/assert.ts';
 import type { FailureCode } from '../../shared/failure.ts';
 import { Follower } from '../../shared/follower/follower.ts';
 import { Leader, type LeaderEffect } from '../../shared/leader/leader.ts';
+import { Log } from '../../shared/log/log.ts';
 import { EPOCH_FIRST } from '../../shared/lsn.ts';
 import { assign, loadAssigned } from '../../shared/protocol/assigned.ts';
 import type { Assignment } from '../../shared/protocol/assignment.ts';
@@ -33,10 +34,12 @@ function assignmentOf(self: typeof LEADER | typeof FOLLOWER): Assignment {
   return {
     partition: 0,
     epoch: EPOCH_FIRST,
+    revision: 1,
     leader: LEADER,
-    followers: [FOLLOWER],
+    followers: [{ ...FOLLOWER, membership: 'member' }],
     database: 'd',
     incarnation: 'i',
+    durability: 'async',
     self,
   };
 }
@@ -230,7 +233,7 @@ export class Trio {
         version: MESSAGE_VERSION,
         follower: FOLLOWER.name,
         epoch: EPOCH_FIRST,
-        after: this.#follower.applied,
+        after: new Log(this.#followerSql).end,
       };
       const effects = this.#leaderStep(() =>
         this.#leader.step({ kind: 'pull', call: 1, now: this.#now, request }),

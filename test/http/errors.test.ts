@@ -118,11 +118,11 @@ const WRONG: readonly Wrong[] = [
     ask: () => query(SELECT, { 'Tidemark-Consistency': 'bounded' }),
   },
   {
-    what: 'a durability that is not there yet',
+    what: 'a durability that does not exist',
     code: 'invalid-request',
     status: 400,
     says: /quorum/,
-    ask: () => query({ sql: 'DELETE FROM item' }, { 'Tidemark-Durability': 'quorum' }),
+    ask: () => query({ sql: 'DELETE FROM item' }, { 'Tidemark-Durability': 'paxos' }),
   },
   {
     what: 'a region that does not exist',

@@ -38,6 +38,24 @@ export interface Answer {
   };
 }
 
+/** As much of the replication status as tests look at. */
+export interface PartitionStatus {
+  readonly leader: {
+    readonly lsn: number;
+    readonly settled: number;
+    readonly log_bytes: number;
+    readonly log_after: number;
+  };
+  readonly followers: readonly {
+    readonly region: string;
+    readonly replica: string;
+    readonly state: string;
+    readonly membership: string;
+    readonly lag_entries: number | null;
+    readonly staleness_ms: number | null;
+  }[];
+}
+
 export type Headings = Readonly<Record<string, string>>;
 
 /** The API as an app calls it. */
@@ -92,16 +110,38 @@ export class Api {
     return this.send('PUT', `/v1/databases/${database}`, settings);
   }
 
+  /** `replica`: a region, or a replica's name within the database. */
   async digest(
     database: string,
-    region: string,
+    replica: string,
   ): Promise<{ position: { epoch: number; lsn: number }; sha256: string }> {
     const { status, text, json } = await this.send(
       'GET',
-      `/v1/databases/${database}/digest?partition=0&region=${region}`,
+      `/v1/databases/${database}/digest?partition=0&replica=${replica}`,
     );
     if (status !== 200) throw new Error(text);
     return json as unknown as { position: { epoch: number; lsn: number }; sha256: string };
+  }
+
+  async replication(database: string): Promise<PartitionStatus> {
+    const { status, text, json } = await this.send('GET', `/v1/databases/${database}/replication`);
+    const [partition] = json['partitions'] as PartitionStatus[];
+    if (status !== 200 || partition === undefined) throw new Error(text);
+    return partition;
+  }
+
+  /** Waits until every follower is a member and has all there is. */
+  async allStreaming(database: string): Promise<PartitionStatus> {
+    for (let tries = 0; tries < 600; tries += 1) {
+      const status = await this.replication(database).catch(() => null);
+      const isDone = status?.followers.every(
+        ({ state, membership, lag_entries }) =>
+          state === 'streaming' && membership === 'member' && lag_entries === 0,
+      );
+      if (status !== null && isDone === true) return status;
+      await sleep(100);
+    }
+    throw new Error(`not every follower is streaming: ${JSON.stringify(await this.replication(database))}`);
   }
 
   /** Waits until all regions are at the leader's position, and gives their digests. */
@@ -118,18 +158,21 @@ export class Api {
 
 export class TestServer {
   readonly #directory: string;
+  readonly #vars: Headings;
   #server: LocalServer;
   api: Api;
 
-  private constructor(directory: string, server: LocalServer) {
+  private constructor(directory: string, vars: Headings, server: LocalServer) {
     this.#directory = directory;
+    this.#vars = vars;
     this.#server = server;
     this.api = new Api(server.url);
   }
 
-  static async start(): Promise<TestServer> {
+  /** `vars`: more variables for the Worker. */
+  static async start(vars: Headings = {}): Promise<TestServer> {
     const directory = mkdtempSync(join(tmpdir(), 'tidemark-test-'));
-    return new TestServer(directory, await serve(directory));
+    return new TestServer(directory, vars, await serve(directory, vars));
   }
 
   /** Where the objects' SQLite files are. */
@@ -167,7 +210,7 @@ export class TestServer {
     try {
       return work();
     } finally {
-      this.#server = await serve(this.#directory);
+      this.#server = await serve(this.#directory, this.#vars);
       this.api = new Api(this.#server.url);
     }
   }
@@ -178,8 +221,8 @@ export class TestServer {
   }
 }
 
-function serve(directory: string): Promise<LocalServer> {
-  return startLocalServer({ port: 0, persistTo: directory, adminKey: ADMIN_KEY });
+function serve(directory: string, vars: Headings): Promise<LocalServer> {
+  return startLocalServer({ port: 0, persistTo: directory, adminKey: ADMIN_KEY, vars });
 }
 
 export function childrenNamed(name: string): number[] {

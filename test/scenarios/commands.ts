@@ -4,6 +4,8 @@ import { Log } from '../../shared/log/log.ts';
 import { LSN_ZERO } from '../../shared/lsn.ts';
 import { all, run } from '../../shared/ports.ts';
 import { showPosition } from '../../shared/position.ts';
+import { DURABILITIES } from '../../shared/protocol/settings.ts';
+import { isRegion } from '../../shared/regions.ts';
 import { digest } from '../../shared/tables/digest.ts';
 import { LOG_LIMITS } from '../../shared/limits.ts';
 import { TIME_ZERO } from '../simulator/clock.ts';
@@ -22,9 +24,22 @@ type Command = (stage: Stage, words: Words) => void;
 
 /** README.md explains each. */
 export const COMMANDS: Readonly<Record<string, Command>> = {
-  write: (stage, { text }) => stage.write(statementsOf(text), leaderOf(stage), null),
+  write: (stage, { text }) => stage.write(statementsOf(text), leaderOf(stage)),
 
-  'write-once': (stage, { words, text }) => stage.write(statementsOf(after(text, words[0])), leaderOf(stage), words[0] ?? ''),
+  'write-once': (stage, { words, text }) => stage.write(statementsOf(after(text, words[0])), leaderOf(stage), { key: words[0] ?? '' }),
+
+  'write-as': (stage, { words, text }) => {
+    const durability = present(DURABILITIES.find((one) => one === words[0]), 'a durability');
+    stage.write(statementsOf(after(text, words[0])), leaderOf(stage), { durability });
+  },
+
+  add: (stage, { words }) => {
+    const [region = ''] = words;
+    if (!isRegion(region)) throw new Error(`not a region: ${region}`);
+    stage.add(region);
+  },
+  promote: (stage, { words }) => stage.promote(words[0] ?? ''),
+  remove: (stage, { words }) => stage.remove(words[0] ?? ''),
 
   read: (stage, { words, text }) => {
     const to = words[0] ?? '';
@@ -89,7 +104,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   log: (stage, { words }) => {
     const { storage } = hostOf(stage, words);
     const entries = new Log(storage).readAfter(LSN_ZERO, { entries: Infinity, chars: Infinity });
-    if (entries === null) stage.say('the log no longer begins at the first entry');
+    if (entries === null) stage.say(`the log begins after ${new Log(storage).start.lsn}`);
     for (const { text } of entries ?? []) {
       const { position, request, changes } = decodeEntry(text);
       const key = request === null ? '' : ` (key ${request.id})`;
@@ -118,6 +133,7 @@ function statusOf(host: Host): string {
   const alarm = host.alarm === null ? 'no alarm' : `alarm at ${host.alarm - TIME_ZERO} ms`;
   const { core } = host;
   if (core.role === 'leader') return `${name}: leader at ${showPosition(core.leader.position)}, ${alarm}`;
+  if (core.role === 'none') return `${name}: nothing`;
   return `${name}: follower at ${showPosition(core.follower.applied)}, ${core.follower.state}`;
 }
 

@@ -1,3 +1,5 @@
+import { LOG_LIMITS } from '../../shared/limits.ts';
+import { DURABILITIES } from '../../shared/protocol/settings.ts';
 import { isRegion, type Region } from '../../shared/regions.ts';
 import { COMMANDS } from './commands.ts';
 import { Stage } from './stage.ts';
@@ -44,13 +46,17 @@ function show({ comment, commands }: Block, printed: readonly string[]): string 
   return [...comment, ...commands, ...(commands.length > 0 ? [RULE, ...printed] : [])].join('\n');
 }
 
-/** `cluster weur enam apac`: the leader first. */
+/** `cluster weur enam enam apac quorum pieceRowsMax=2`: the leader first, then followers; the durability and limits if they matter. */
 function begin(stage: Stage | null, command: string): Stage | null {
-  const [name, ...regions] = command.split(' ');
+  const [name, ...words] = command.split(' ');
   if (name !== 'cluster') return null;
   if (stage !== null) throw new Error('a scenario has one cluster');
+  const durability = DURABILITIES.find((one) => words.includes(one)) ?? 'async';
+  const limits = words.filter((word) => word.includes('=')).map((word) => word.split('='));
+  const regions = words.filter((word) => word !== durability && !word.includes('='));
   if (!regions.every((region): region is Region => isRegion(region))) throw new Error(`not regions: ${command}`);
-  return new Stage(regions);
+  const own = Object.fromEntries(limits.map(([limit = '', value]) => [limit, Number(value)]));
+  return new Stage({ regions, durability, limits: { ...LOG_LIMITS, ...own } });
 }
 
 function perform(stage: Stage | null, command: string): string[] {

@@ -1,6 +1,7 @@
 import { decodeEntry, splitEntries } from '../../shared/log/entry.ts';
 import { showPosition } from '../../shared/position.ts';
-import type { Batch } from '../../shared/protocol/messages.ts';
+import type { Batch, CopyRequest } from '../../shared/protocol/messages.ts';
+import type { PieceRows } from '../../shared/tables/snapshot.ts';
 import type { Call, Envelope, Reply } from '../simulator/messages.ts';
 
 /** How a message on the wire reads: `weur -> enam append 1:1..1:3`. */
@@ -14,6 +15,8 @@ function showCall(call: Call): string {
   switch (call.kind) {
     case 'append':
       return `append ${showBatch(call.batch)}`;
+    case 'copy':
+      return `copy ${showFrom(call.request.from)}`;
     case 'pull':
       return `pull after ${showPosition(call.request.after)}`;
     default:
@@ -21,11 +24,30 @@ function showCall(call: Call): string {
   }
 }
 
+function showFrom(from: CopyRequest['from']): string {
+  if (from === null) return 'from the beginning';
+  const { end, place } = from;
+  const at = place.kind === 'rows' ? `${place.table} after ${place.after ?? 'nothing'}` : place.kind;
+  return `from ${showPosition(end)}, ${at}`;
+}
+
+function showPiece(text: string | null, piece: PieceRows | null): string {
+  const parts = (piece ?? []).map((part) => {
+    if (part.kind === 'rows') return `${part.table} ${part.images.replaceAll('\n', ' ')}${part.key === null ? ' to its end' : ''}`;
+    return part.kind;
+  });
+  return [...(text === null ? [] : [showEntries(text)]), ...parts].join(', ');
+}
+
+function showEntries(text: string): string {
+  const positions = splitEntries(text).map((entry) => showPosition(decodeEntry(entry).position));
+  return positions.length === 1 ? positions.join('') : `${positions[0]}..${positions.at(-1)}`;
+}
+
 function showBatch({ text, gone, head }: Batch): string {
   if (gone) return `gone (the leader is at ${showPosition(head)})`;
   if (text === null) return `nothing (the leader is at ${showPosition(head)})`;
-  const positions = splitEntries(text).map((entry) => showPosition(decodeEntry(entry).position));
-  return positions.length === 1 ? positions.join('') : `${positions[0]}..${positions.at(-1)}`;
+  return showEntries(text);
 }
 
 /** What a call came back with; rows as JSON, one line a statement. */
@@ -41,6 +63,10 @@ export function showReply(reply: Reply | null): string {
     case 'appended':
     case 'gap':
       return `${reply.kind} ${showPosition(reply.applied)}`;
+    case 'start':
+      return `start at ${showPosition(reply.end)}`;
+    case 'piece':
+      return `piece at ${showPosition(reply.end)}: ${showPiece(reply.text, reply.piece)}`;
     case 'batch':
       return `batch ${showBatch(reply.batch)}`;
     case 'writes':

@@ -2,16 +2,20 @@ import { present } from '../../shared/assert.ts';
 import { toEpoch, toLsn } from '../../shared/lsn.ts';
 import { type Position, showPosition } from '../../shared/position.ts';
 import { MESSAGE_VERSION } from '../../shared/protocol/messages.ts';
-import { LOG_LIMITS } from '../../shared/limits.ts';
+import type { LogLimits } from '../../shared/limits.ts';
+import type { FollowerRef, Leadership, ReplicaRef } from '../../shared/protocol/assignment.ts';
+import type { Durability } from '../../shared/protocol/settings.ts';
 import type { Region } from '../../shared/regions.ts';
 import type { Statement } from '../../shared/tables/values.ts';
+import { executeRequest } from '../execute-request.ts';
 import { Clock, TIME_ZERO } from '../simulator/clock.ts';
-import { type Hosts, leadershipOf, startCluster } from '../simulator/cluster.ts';
+import { DATABASE, INCARNATION, leadershipOf, storageOf } from '../simulator/cluster.ts';
+import { DIRECTORY } from '../simulator/edge.ts';
 import type { Happening } from '../simulator/history.ts';
-import type { Host } from '../simulator/host.ts';
+import { Host } from '../simulator/host.ts';
 import type { Call, Envelope } from '../simulator/messages.ts';
 import { Random } from '../simulator/random.ts';
-import { type Faults, NO_FAULTS } from '../simulator/surroundings.ts';
+import { type Faults, NO_FAULTS, type Surroundings } from '../simulator/surroundings.ts';
 import { showEnvelope, showReply } from './shown.ts';
 
 const CALLER = 'client';
@@ -22,28 +26,98 @@ interface Props {
   failNextStep: boolean;
 }
 
+export interface Staged {
+  readonly regions: readonly Region[];
+  readonly durability: Durability;
+  readonly limits: LogLimits;
+}
+
 /** The simulator's replicas with a wire on which nothing moves until the scenario says so. */
 export class Stage {
   readonly #clock = new Clock();
-  readonly #hosts: Hosts;
+  readonly #hosts = new Map<string, Host>();
+  readonly #random = new Random(1);
+  readonly #durability: Durability;
+  readonly #limits: LogLimits;
+  #leadership: Leadership;
   readonly #props = new Map<string, Props>();
   #wire: Envelope[] = [];
   #said: string[] = [];
   #calls = 0;
 
-  constructor(regions: readonly Region[]) {
-    this.#hosts = startCluster({
-      leadership: leadershipOf(regions),
-      surroundingsOf: () => ({
-        clock: this.#clock,
-        send: (envelope) => this.#sent(envelope),
-        record: (happening) => this.#recorded(happening),
-      }),
-      random: new Random(1),
-      limits: LOG_LIMITS,
-      faultsOf: (replica) => this.#faults(replica),
-    });
+  constructor({ regions, durability, limits }: Staged) {
+    const [leader, ...followers] = regions;
+    const self = present(leader, 'the leader of a cluster');
+    this.#durability = durability;
+    this.#limits = limits;
+    this.#leadership = { ...leadershipOf([self]), revision: 0 };
+    this.#make({ name: self, region: self });
+    for (const region of followers) this.#make(this.#follow(region, 'member'));
+    this.#assign();
     this.said();
+  }
+
+  /** A follower more, which joins. */
+  add(region: Region): void {
+    this.#make(this.#follow(region, 'joining'));
+    this.#assign();
+  }
+
+  /** What the directory does when a follower has joined. */
+  promote(name: string): void {
+    const { followers } = this.#leadership;
+    const isMeant = (follower: FollowerRef) => follower.name === name;
+    this.#leadership = {
+      ...this.#leadership,
+      followers: followers.map((one) => (isMeant(one) ? { ...one, membership: 'member' } : one)),
+    };
+    this.#assign();
+  }
+
+  remove(name: string): void {
+    const { followers } = this.#leadership;
+    this.#leadership = { ...this.#leadership, followers: followers.filter((one) => one.name !== name) };
+    this.#assign();
+    this.host(name).receive({ kind: 'call', id: (this.#calls += 1), from: DIRECTORY, to: name, call: { kind: 'erase' }, op: null });
+  }
+
+  #follow(region: Region, membership: FollowerRef['membership']): FollowerRef {
+    const { leader, followers } = this.#leadership;
+    const taken = [leader, ...followers].map(({ name }) => name);
+    const name = taken.includes(region) ? `${region}/${taken.length}` : region;
+    const follower: FollowerRef = { name, region, membership };
+    this.#leadership = { ...this.#leadership, followers: [...followers, follower] };
+    return follower;
+  }
+
+  #make(self: ReplicaRef): void {
+    const surroundings: Surroundings = {
+      clock: this.#clock,
+      send: (envelope) => this.#sent(envelope),
+      record: (happening) => this.#recorded(happening),
+    };
+    const storage = storageOf(surroundings, this.#random.fork());
+    const faults = this.#faults(self.name);
+    const host = new Host({ self, surroundings, storage, faults, limits: this.#limits });
+    this.#hosts.set(self.name, host);
+  }
+
+  /** The directory's messages arrive at once. */
+  #assign(): void {
+    this.#leadership = { ...this.#leadership, revision: this.#leadership.revision + 1 };
+    const { leader, followers } = this.#leadership;
+    for (const self of [leader, ...followers]) {
+      const scope = { database: DATABASE, incarnation: INCARNATION, durability: this.#durability };
+      const assignment = { ...this.#leadership, ...scope, self };
+      this.host(self.name).receive({
+        kind: 'call',
+        id: (this.#calls += 1),
+        from: DIRECTORY,
+        to: self.name,
+        call: { kind: 'assign', assignment },
+        op: null,
+      });
+    }
   }
 
   close(): void {
@@ -82,19 +156,20 @@ export class Stage {
     return this.#wire;
   }
 
-  write(statements: readonly Statement[], to: string, key: string | null): void {
+  write(statements: readonly Statement[], to: string, how: { readonly key?: string; readonly durability?: Durability } = {}): void {
+    const { key = null, durability = null } = how;
     const request = key === null ? null : { id: key, fingerprint: JSON.stringify(statements.map(({ sql }) => sql)) };
-    const route = { need: null, request, route: 'leader', waited_ms: 0 } as const;
-    this.#call(to, { kind: 'execute', request: { version: MESSAGE_VERSION, statements, ...route } });
+    this.#call(to, { kind: 'execute', request: { ...executeRequest(statements), request, durability } });
   }
 
   read(statements: readonly Statement[], to: string, asked: { readonly need: Position | null; readonly wait_ms: number }): void {
     const { need, wait_ms } = asked;
     if (this.host(to).core.role === 'leader') {
-      const route = { need, request: null, route: need === null ? 'leader' : 'fallback', waited_ms: 0 } as const;
-      return this.#call(to, { kind: 'execute', request: { version: MESSAGE_VERSION, statements, ...route } });
+      const route = need === null ? 'leader' : 'fallback';
+      return this.#call(to, { kind: 'execute', request: { ...executeRequest(statements), need, route } });
     }
-    this.#call(to, { kind: 'read', request: { version: MESSAGE_VERSION, statements, need, staleness_ms_max: null, wait_ms } });
+    const request = { version: MESSAGE_VERSION, statements, need, staleness_ms_max: null, wait_ms, shows: 'settled' } as const;
+    this.#call(to, { kind: 'read', request });
   }
 
   /** Takes the messages that `isMeant` off the wire; delivers them, if that is what is asked, in their order. */
@@ -128,6 +203,10 @@ export class Stage {
 
   /** The client stands beside its replica: only what replicas send each other travels on the wire. */
   #sent(envelope: Envelope): void {
+    if (envelope.to === DIRECTORY) {
+      if (envelope.kind === 'call') this.say(showEnvelope(envelope));
+      return;
+    }
     if (envelope.to !== CALLER) return void this.#wire.push(envelope);
     if (envelope.kind === 'reply') this.say(`client <- ${envelope.from}: ${showReply(envelope.reply)}`);
   }

@@ -1,11 +1,15 @@
 import { Refusal } from '../../shared/failure.ts';
+import { DURABILITY_WAIT_MS } from '../../shared/limits.ts';
 import { hashOf } from '../../shared/log/entry.ts';
 import { laterOf, type Position } from '../../shared/position.ts';
-import type { ReplicaRef } from '../../shared/protocol/assignment.ts';
+import { type Leadership, membersOf, type ReplicaRef } from '../../shared/protocol/assignment.ts';
 import type { DatabaseRecord, ReplicaAnswer, RequestId } from '../../shared/protocol/messages.ts';
+import type { Durability } from '../../shared/protocol/settings.ts';
+import type { Region } from '../../shared/regions.ts';
 import type { Ask, Routing, Served, Turn } from '../../shared/routing/asks.ts';
 import { unavailable } from '../../shared/routing/failures.ts';
 import { route } from '../../shared/routing/route.ts';
+import { rankedFor } from '../../workers/rendezvous.ts';
 import { Edge, LOOKUP_WAIT_MS } from './edge.ts';
 import type { Happening } from './history.ts';
 import type { Envelope } from './messages.ts';
@@ -23,6 +27,8 @@ const CALL_MS_MAX = 30_000;
 export interface AskedTask extends Task {
   readonly stalenessMsMax: number | null;
   readonly reusedKey: string | null;
+  /** Of a write that asks for more or less than its database does. */
+  readonly durability: Durability | null;
 }
 
 /** The token that the devices of one session share. */
@@ -34,7 +40,8 @@ export interface Session {
 interface ClientParts {
   readonly name: string;
   readonly session: Session;
-  readonly nearest: ReplicaRef;
+  /** All regions, the nearest first. */
+  readonly regions: readonly Region[];
   readonly surroundings: Surroundings;
   /** Whether the router's answer is lost on its way to this client. */
   readonly losesAnswer: () => boolean;
@@ -84,6 +91,7 @@ export class Client {
       consistency: task.consistency,
       staleness_ms_max: task.stalenessMsMax,
       need: session.seen,
+      durability: task.durability,
       bound_ms: once * (key === null ? 1 : TRIES_MAX) + TRIES_MAX * AGAIN_MS,
       does:
         task.kind === 'write'
@@ -97,7 +105,7 @@ export class Client {
 
   #try(running: Running): void {
     running.tries += 1;
-    if (this.#parts.meetsNewRouter()) this.#edge.forgetRecord();
+    if (this.#parts.meetsNewRouter()) this.#edge.forget();
     this.#edge.withRecord(running.op, (record) => {
       if (record === null)
         return this.#told(running, { kind: 'failed', failure: unavailable(), position: null });
@@ -106,7 +114,7 @@ export class Client {
   }
 
   #routing({ task, request }: Running, record: DatabaseRecord): Routing<Served> {
-    const { nearest, session, surroundings } = this.#parts;
+    const { session, surroundings } = this.#parts;
     return route(
       {
         statements: task.statements,
@@ -114,14 +122,28 @@ export class Client {
         consistency: task.consistency,
         staleness_ms_max: task.stalenessMsMax,
         wait_ms: task.waitMs,
+        hold_ms: DURABILITY_WAIT_MS,
+        durability: task.durability,
         hasUser: task.user !== null,
         request,
         now: surroundings.clock.now,
-        nearestOf: () => nearest,
+        candidatesOf: (leadership) => this.#candidates(leadership),
         needOf: () => session.seen,
       },
       record,
     );
+  }
+
+  /** As workers/placement.ts has it: of the nearest region, those first that this session keeps to. */
+  #candidates(leadership: Leadership): readonly ReplicaRef[] {
+    const { regions, session } = this.#parts;
+    const { leader } = leadership;
+    const members = membersOf(leadership);
+    const isThere = (region: Region) => [leader, ...members].some((replica) => replica.region === region);
+    const nearest = regions.find(isThere);
+    if (nearest === leader.region) return [leader];
+    const siblings = members.filter(({ region }) => region === nearest);
+    return rankedFor(session.name, siblings).filter((replica) => !this.#edge.avoids(replica));
   }
 
   #advance(running: Running, routing: Routing<Served>, turn: Turn | null): void {

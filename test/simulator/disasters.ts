@@ -1,8 +1,13 @@
 import { present } from '../../shared/assert.ts';
+import { REGIONS } from '../../shared/regions.ts';
+import { copiesNeeded } from '../../shared/protocol/durability.ts';
+import { membersOf } from '../../shared/protocol/assignment.ts';
 import { ghostMessage } from './ghost.ts';
 import type { Network } from './network.ts';
+import type { Operator } from './operator.ts';
 import type { Occasion, Plan } from './plan.ts';
 import type { Random } from './random.ts';
+import { labelOf } from './recorder.ts';
 import type { Faults } from './surroundings.ts';
 import type { World } from './world.ts';
 
@@ -13,6 +18,10 @@ const CRASH_IN_STEP = 0.3;
 /** Of the callers of an object, so many still go to an instance that was replaced. */
 const REPLACED_RATE = 0.3;
 
+/** How many followers a world has at most at one time, and how many are added in all. */
+const FOLLOWERS_MAX = 4;
+const ADDED_MAX = 6;
+
 /** What comes later than this, comes now: the last one must be over before the world has come to rest. */
 const OCCASION_MS_MAX = 5 * 60_000;
 
@@ -22,9 +31,11 @@ export class Disasters {
   readonly #random: Random;
   #world: World | null = null;
   #network: Network | null = null;
+  #operator: Operator | null = null;
   #clients: readonly string[] = [];
   #isOn = false;
   #ghostMessages = 0;
+  #added = 0;
   #pausedUntil = 0;
 
   constructor(plan: Plan, random: Random) {
@@ -41,10 +52,16 @@ export class Disasters {
     return this.#pausedUntil;
   }
 
-  strike(world: World, network: Network, clients: readonly string[]): void {
-    this.#world = world;
-    this.#network = network;
-    this.#clients = clients;
+  strike(on: {
+    readonly world: World;
+    readonly network: Network;
+    readonly operator: Operator;
+    readonly clients: readonly string[];
+  }): void {
+    this.#world = on.world;
+    this.#network = on.network;
+    this.#operator = on.operator;
+    this.#clients = on.clients;
   }
 
   /** What happens inside of one node. */
@@ -85,6 +102,8 @@ export class Disasters {
       pauseMs: () => this.#pause(),
       ghostMs: () => this.#haunt(),
       clockMs: () => this.#setClock(),
+      memberMs: () => this.#change(),
+      awayMs: () => this.#goAway(),
     };
     for (const [occasion, run] of Object.entries(happen) as [Occasion, () => void][])
       this.#again(this.#plan.every[occasion], run);
@@ -92,8 +111,9 @@ export class Disasters {
 
   /** A last crash with nobody left to write: only what is on disk can still bring the followers up to date. */
   end(): void {
-    const { world } = this.#all;
+    const { world, operator } = this.#all;
     this.#isOn = false;
+    operator.stop();
     if (this.#plan.every.crashMs === null) return;
     for (const host of world.hosts.values()) if (this.#random.chance(0.5)) host.crash();
   }
@@ -101,16 +121,28 @@ export class Disasters {
   /** From here on all is well with the leader, some followers, the objects and the clients; the other followers stay as they are. */
   healSome(): string[] {
     const { world, network } = this.#all;
-    const { leader, followers } = world.leadership;
-    const left = followers.filter(() => this.#random.chance(0.3)).map(({ name }) => name);
-    const core = [leader.name, ...followers.map(({ name }) => name)].filter((name) => !left.includes(name));
-    world.note({ event: 'core-heals', replicas: core });
+    const left = this.#leftOut();
+    const core = world.replicas.map(({ name }) => name).filter((name) => !left.includes(name));
+    world.note({ event: 'core-heals', replicas: core.map((name) => labelOf({ name })) });
     network.stopFaults();
     network.isolate(left, Infinity);
-    for (const name of left) if (this.#random.chance(0.5)) present(world.hosts.get(name), name).crash();
-    for (const name of [...core, ...world.objects.keys()]) this.#heal(name);
+    for (const name of left) if (this.#random.chance(0.5)) this.#nodeOf(name).crash();
+    const gone = [...world.hosts.keys()].filter((name) => !left.includes(name) && !core.includes(name));
+    for (const name of [...core, ...gone, ...world.objects.keys()]) this.#heal(name);
     for (const name of this.#clients) this.#upgrade(name);
     return core;
+  }
+
+  /** Never so many that what the database asks of a write cannot be had. */
+  #leftOut(): string[] {
+    const { leadership, record } = this.#all.world;
+    const { durability } = record.settings;
+    const { followers } = leadership;
+    const isChanging = followers.some(({ membership }) => membership === 'joining');
+    if (isChanging && durability !== 'async') return [];
+    const spare = 1 + membersOf(leadership).length - copiesNeeded(durability, leadership);
+    const left = followers.filter(() => this.#random.chance(0.3)).map(({ name }) => name);
+    return left.slice(0, spare);
   }
 
   healAll(): void {
@@ -120,8 +152,12 @@ export class Disasters {
     for (const name of world.hosts.keys()) this.#heal(name);
   }
 
-  get #all(): { readonly world: World; readonly network: Network } {
-    return { world: present(this.#world, 'a world'), network: present(this.#network, 'a network') };
+  get #all(): { readonly world: World; readonly network: Network; readonly operator: Operator } {
+    return {
+      world: present(this.#world, 'a world'),
+      network: present(this.#network, 'a network'),
+      operator: present(this.#operator, 'an operator'),
+    };
   }
 
   #heal(name: string): void {
@@ -131,7 +167,7 @@ export class Disasters {
 
   #nodeOf(name: string) {
     const { world } = this.#all;
-    return present(world.hosts.get(name) ?? world.objects.get(name), 'a node');
+    return present(world.node(name), 'a node');
   }
 
   #anyNode(): string {
@@ -196,11 +232,41 @@ export class Disasters {
     const { world, network } = this.#all;
     const { followers } = world.leadership;
     if (this.#plan.epoch === 1 || followers.length === 0) return;
-    const follower = present(world.hosts.get(this.#random.pick(followers).name), 'a follower');
-    if (!follower.isUp) return;
+    const follower = world.hosts.get(this.#random.pick(followers).name);
+    if (follower === undefined || !follower.isUp || follower.core.role !== 'follower') return;
     this.#ghostMessages += 1;
     const message = { epoch: this.#plan.epoch - 1, id: this.#ghostMessages, now: world.clock.now };
     network.send(ghostMessage(follower, message));
+  }
+
+  /** A follower more or less. The operator asks for some that cannot be had. */
+  #change(): void {
+    const { world, operator } = this.#all;
+    const { leader, followers } = world.leadership;
+    const isAdded = followers.length === 0 || (this.#random.chance(0.55) && followers.length < FOLLOWERS_MAX);
+    if (!isAdded)
+      return operator.want({
+        kind: 'remove-follower',
+        region: this.#random.pick(followers).region,
+        replica: null,
+      });
+    if (this.#added >= ADDED_MAX) return;
+    this.#added += 1;
+    const region = this.#random.pick(REGIONS.slice(0, 5).filter((one) => one !== leader.region));
+    operator.want({ kind: 'add-follower', wish: { region, another: this.#random.chance(0.5) } });
+  }
+
+  /** Long enough, often, for the log to be cut meanwhile. */
+  #goAway(): void {
+    const { world, network } = this.#all;
+    const { followers } = world.leadership;
+    const away = followers.length === 0 ? undefined : world.hosts.get(this.#random.pick(followers).name);
+    if (away === undefined) return;
+    const ms = this.#random.between(1, this.#plan.awayMs);
+    network.isolate([away.self.name], ms);
+    if (this.#random.chance(0.5)) return;
+    away.crash();
+    world.clock.after(ms, () => away.restart());
   }
 
   #setClock(): void {

@@ -1,5 +1,8 @@
+import type { ReplicaRef } from '../../shared/protocol/assignment.ts';
 import type { DatabaseRecord, ReplicaAnswer } from '../../shared/protocol/messages.ts';
 import type { Ask, Reply as RoutingReply, Turn } from '../../shared/routing/asks.ts';
+import { Avoided } from '../../shared/routing/avoided.ts';
+import { Calls } from './calls.ts';
 import type { Call, Envelope, Reply } from './messages.ts';
 import type { Surroundings } from './surroundings.ts';
 
@@ -17,28 +20,31 @@ export const DIRECTORY = 'directory';
 
 /** The second shell around the routing: what workers/follow.ts does with calls and timers, this does with messages. */
 export class Edge {
-  readonly #name: string;
   readonly #surroundings: Surroundings;
   readonly #meetsOverload: () => boolean;
-  readonly #waiting = new Map<number, (reply: Reply | null) => void>();
+  readonly #calls: Calls;
+  #avoided = new Avoided();
   #record: DatabaseRecord | null = null;
-  #lastCall = 0;
 
   constructor(name: string, surroundings: Surroundings, meetsOverload: () => boolean) {
-    this.#name = name;
+    this.#calls = new Calls(name, surroundings);
     this.#surroundings = surroundings;
     this.#meetsOverload = meetsOverload;
   }
 
   receive(envelope: Envelope): void {
-    if (envelope.kind !== 'reply') return;
-    const waiting = this.#waiting.get(envelope.id);
-    this.#waiting.delete(envelope.id);
-    waiting?.(envelope.reply);
+    if (envelope.kind === 'reply') this.#calls.told(envelope);
   }
 
-  forgetRecord(): void {
+  /** Another router, which has just started. */
+  forget(): void {
     this.#record = null;
+    this.#avoided = new Avoided();
+  }
+
+  /** Whether the replica did not serve a short while ago. */
+  avoids({ name }: ReplicaRef): boolean {
+    return this.#avoided.has(name, this.#surroundings.clock.now);
   }
 
   /** From memory, or from the directory; null where that cannot be reached. */
@@ -102,6 +108,9 @@ export class Edge {
           (reply) => done(reply === null ? LOST : { kind: 'advanced' }),
         );
       }
+      case 'avoid':
+        this.#avoided.add(ask.replica.name, this.#surroundings.clock.now);
+        return done({ kind: 'avoided' });
       case 'forget':
         this.#record = null;
         return done({ kind: 'forgotten' });
@@ -120,14 +129,8 @@ export class Edge {
     }: { readonly to: string; readonly call: Call; readonly timeoutMs: number; readonly op: number },
     answered: (reply: Reply | null) => void,
   ): void {
-    const id = (this.#lastCall += 1);
-    this.#waiting.set(id, answered);
-    this.#surroundings.send({ kind: 'call', id, from: this.#name, to, call, op });
-    this.#surroundings.clock.after(timeoutMs, () => {
-      const waiting = this.#waiting.get(id);
-      this.#waiting.delete(id);
-      waiting?.(null);
-    });
+    const expecting = { answered, failed: () => answered(null) };
+    this.#calls.ask({ to, call, timeoutMs, op }, expecting);
   }
 }
 

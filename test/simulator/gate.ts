@@ -44,7 +44,8 @@ export class Gate {
     this.#held.push(leave);
   }
 
-  setAlarm(at: number): void {
+  /** Null takes it away. */
+  setAlarm(at: number | null): void {
     this.#alarm = at;
     this.#planAlarm();
   }
@@ -80,6 +81,13 @@ export class Gate {
     this.#held = [];
     this.#parts.storage.lose();
     this.#alarm = this.#durableAlarm;
+  }
+
+  /** The storage was deleted, at once and for good, and the alarm with it. Call after `flush`. */
+  erased(): void {
+    this.#life += 1;
+    this.#alarm = null;
+    this.#durableAlarm = null;
   }
 
   /** The object may be woken again: its alarm is as it was on disk. */

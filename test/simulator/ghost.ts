@@ -24,9 +24,12 @@ export function ghostMessage(
     version: MESSAGE_VERSION,
     epoch: position.epoch,
     text,
-    gone: false,
+    gone: null,
     head: position,
     leader_now: now,
+    settled: position.lsn,
+    kept_after: toLsn(0),
+    heard: null,
   };
   return { kind: 'call', id, from: GHOST, to: follower.self.name, call: { kind: 'append', batch }, op: null };
 }

@@ -1,6 +1,8 @@
+import type { LogLimits } from '../../shared/limits.ts';
 import type { Hash } from '../../shared/log/entry.ts';
 import type { Position } from '../../shared/position.ts';
 import type { Role } from '../../shared/protocol/assignment.ts';
+import type { Durability } from '../../shared/protocol/settings.ts';
 import type { Effect, View } from './model.ts';
 
 /** One line of a history. README.md says what each means; the checker reads nothing else. */
@@ -24,6 +26,8 @@ export interface Invoke {
   readonly need: Position | null;
   /** The operation must have ended within this many milliseconds. */
   readonly bound_ms: number;
+  /** What a write asks to be before it is acknowledged; null for what the database asks, and for reads. */
+  readonly durability: Durability | null;
   readonly does: Write | Read;
 }
 
@@ -76,6 +80,23 @@ export interface Boot {
   readonly role: Role;
   readonly position: Position;
   readonly after: 'assignment' | 'crash' | 'eviction' | 'rollback';
+  /** Its tables are those of no position: a snapshot is being copied, or is yet to be. */
+  readonly copying: boolean;
+}
+
+/** Who is who in a partition: as the directory decided, or as one replica was told. */
+export interface Members {
+  readonly revision: number;
+  readonly durability: Durability;
+  readonly leader: string;
+  readonly members: readonly string[];
+  readonly joining: readonly string[];
+}
+
+/** A replica knows this now. */
+export interface AssignedTo extends Members {
+  readonly event: 'assigned';
+  readonly replica: string;
 }
 
 export interface Append {
@@ -83,6 +104,8 @@ export interface Append {
   readonly replica: string;
   readonly position: Position;
   readonly op: number | null;
+  /** Of its text in UTF-8, at most. */
+  readonly bytes: number;
 }
 
 export interface Apply {
@@ -103,6 +126,9 @@ export interface Send {
   readonly entries: number;
 }
 
+/** Whether the request bears to be shown what may still be lost. */
+export type Shown = 'settled' | 'anything';
+
 export interface Ack {
   readonly event: 'ack';
   readonly replica: string;
@@ -111,6 +137,51 @@ export interface Ack {
   readonly key: string | null;
   /** The hash of the answer's body. */
   readonly body: Hash;
+  /** What its receipt says was met; null for a read. */
+  readonly durability: Durability | null;
+  readonly shows: Shown;
+  /** The replica had half a snapshot when it made the answer. */
+  readonly isFromHalf: boolean;
+}
+
+/** An answer left that is no yes. */
+export interface Refuse {
+  readonly event: 'refuse';
+  readonly replica: string;
+  readonly op: number;
+  readonly code: string;
+  readonly position: Position;
+  readonly shows: Shown;
+}
+
+/** A follower begins to copy the leader's tables: what it had is gone. `position` is where they are read. */
+export interface CopyBegins {
+  readonly event: 'copy-begins';
+  readonly replica: string;
+  readonly position: Position;
+}
+
+/** A piece came: entries up to `position`, and rows as they are there. */
+export interface CopyPiece {
+  readonly event: 'copy-piece';
+  readonly replica: string;
+  readonly position: Position;
+}
+
+/** The copy is whole and published: this replica is a follower at `position`. */
+export interface Install {
+  readonly event: 'install';
+  readonly replica: string;
+  readonly position: Position;
+  readonly hash: Hash;
+  readonly sha256: string;
+}
+
+/** The log holds what follows `after`, and no longer what came before. */
+export interface Cut {
+  readonly event: 'cut';
+  readonly replica: string;
+  readonly after: number;
 }
 
 /** A follower answered a read, or gave it up, after it had let it wait so long. */
@@ -137,6 +208,14 @@ export interface Final {
   readonly sha256: string;
   readonly quick_check: string;
   readonly foreign_keys_broken: number;
+  /** What it says of itself: `leader`, or a follower's state; null where it was not asked. */
+  readonly state: string | null;
+  /** Where the log begins: the hash is that of the entry before its first. */
+  readonly start: { readonly lsn: number; readonly hash: Hash };
+  /** Of the entries in it. */
+  readonly log_bytes: number;
+  /** Rows of entries that are in the log no more. */
+  readonly log_rows_left: number;
   readonly log: readonly (readonly [epoch: number, lsn: number, hash: Hash, previous: Hash])[];
 }
 
@@ -147,15 +226,34 @@ export type ReplicaHappening =
   | Apply
   | Send
   | { readonly event: 'durable'; readonly replica: string; readonly position: Position }
+  /** A copy up to here survives a crash. */
+  | { readonly event: 'copied'; readonly replica: string; readonly position: Position }
+  | AssignedTo
+  | CopyBegins
+  | CopyPiece
+  | Install
+  | Cut
   | Ack
+  | Refuse
   | Waited
   | DigestTaken
-  | Final;
+  | Final
+  /** A replica's storage was deleted. */
+  | { readonly event: 'erased'; readonly replica: string }
+  /** What a replica that does not belong any more holds at the end: the tables in its storage. */
+  | { readonly event: 'left'; readonly replica: string; readonly tables: number };
 
 export type WorldHappening =
   /** How it begins: the epoch that the partition is in. */
   | { readonly event: 'leadership'; readonly epoch: number }
-  /** Not all clocks are right, or are let alone. */
+  /** What the log may hold, and when a claim to it is lost (LogLimits). */
+  | {
+      readonly event: 'limits';
+      readonly limits: LogLimits;
+    }
+  /** The directory decided this, and has it on disk. */
+  | (Members & { readonly event: 'members' })
+  /** Some clocks go too fast or too slow, or are set. */
   | { readonly event: 'clocks' }
   | { readonly event: 'pause'; readonly replica: string; readonly ms: number }
   /** The node ran older code until now. */

@@ -1,28 +1,21 @@
-import { present, unreachable } from '../../shared/assert.ts';
-import { Follower, type FollowerEffect, type FollowerEvent } from '../../shared/follower/follower.ts';
+import { unreachable } from '../../shared/assert.ts';
+import type { FollowerEffect, FollowerEvent } from '../../shared/follower/follower.ts';
 import { Leader, type LeaderEffect, type LeaderEvent } from '../../shared/leader/leader.ts';
-import { LOG_LIMITS, type LogLimits, SEND_TIMEOUT_MS } from '../../shared/limits.ts';
+import { LOG_LIMITS, type LogLimits } from '../../shared/limits.ts';
 import type { Position } from '../../shared/position.ts';
-import { assign, type Assigned, loadAssigned } from '../../shared/protocol/assigned.ts';
+import { assign } from '../../shared/protocol/assigned.ts';
 import { type Assignment, type ReplicaRef, roleOf } from '../../shared/protocol/assignment.ts';
-import type { AppendReply, Batch, PullReply, PullRequest } from '../../shared/protocol/messages.ts';
+import { Asks } from './asks.ts';
+import { Calls } from './calls.ts';
+import { type Core, copyProgress, isCopying, loadCore, positionOf } from './core.ts';
 import { Gate } from './gate.ts';
 import type { Boot } from './history.ts';
 import { Inbox } from './inbox.ts';
-import { type CallEnvelope, type Envelope, isReplicaCall, type ReplicaCall, type Reply } from './messages.ts';
-import { applied, digestAt, digestIfDue, finalState, sent } from './recorder.ts';
+import { type CallEnvelope, type Envelope, isReplicaCall, type ReplicaCall } from './messages.ts';
+import { finalState, labelOf, tablesIn } from './recorder.ts';
 import { InjectedFault, type Storage } from './storage.ts';
 import type { Faults, Surroundings } from './surroundings.ts';
-
-type Core =
-  | { readonly role: 'leader'; readonly leader: Leader; readonly assigned: Assigned }
-  | { readonly role: 'follower'; readonly follower: Follower; readonly assigned: Assigned };
-
-/** A call that this replica made: what to do with its answer, or without one. */
-interface Outgoing {
-  readonly answered: (reply: Reply) => void;
-  readonly failed: () => void;
-}
+import { Watch } from './watch.ts';
 
 export interface HostParts {
   readonly self: ReplicaRef;
@@ -38,39 +31,51 @@ export interface HostParts {
  */
 export class Host {
   readonly self: ReplicaRef;
+  readonly #name: string;
   readonly #surroundings: Surroundings;
   readonly #storage: Storage;
   readonly #faults: Faults;
   readonly #limits: LogLimits;
   readonly #gate: Gate;
+  readonly #watch: Watch;
+  readonly #inbox: Inbox;
+  readonly #calls: Calls;
+  readonly #asks: Asks;
   /** Null while nothing has woken the object since its memory was lost. */
   #core: Core | null = null;
   #isUp = true;
   #bootsAfter: Boot['after'] = 'assignment';
-  /** Goes up when memory is lost: timers and answers of an older life reach nobody. */
+  /** Goes up when memory is lost: timers of an older life reach nobody. */
   #life = 0;
-  #lastAsk = 0;
-  readonly #inbox: Inbox;
-  readonly #outgoing = new Map<number, Outgoing>();
-  #durable: Position | null = null;
 
   constructor({ self, surroundings, storage, faults, limits = LOG_LIMITS }: HostParts) {
     this.self = self;
+    this.#name = labelOf(self);
     this.#surroundings = surroundings;
     this.#storage = storage;
     this.#faults = faults;
     this.#limits = limits;
     const { clock } = surroundings;
-    const onAlarm = () => this.#alarm();
     this.#gate = new Gate({
       clock,
       storage,
       faults,
-      onAlarm,
+      onAlarm: () => this.#alarm(),
       onCrash: () => this.crash(),
       onDurable: () => this.#nowDurable(),
     });
-    this.#inbox = new Inbox(self.name, surroundings, this.#gate);
+    const record: Surroundings['record'] = (happening) => surroundings.record(happening);
+    this.#watch = new Watch({ replica: this.#name, storage, gate: this.#gate, record });
+    this.#inbox = new Inbox(this.#name, self.name, surroundings, this.#gate);
+    this.#calls = new Calls(self.name, surroundings);
+    this.#asks = new Asks({
+      calls: this.#calls,
+      clock,
+      watch: this.#watch,
+      leader: () => this.#leader(),
+      tell: (event) => this.#tell(event),
+      follow: (event) => this.#follow(event),
+    });
   }
 
   get isUp(): boolean {
@@ -93,27 +98,25 @@ export class Host {
     return this.#storage;
   }
 
+  /** Told without a message: for a world that begins with its replicas. */
   assign(assignment: Assignment): void {
     this.#storage.transaction(() => {
       assign(this.#storage, assignment, this.#surroundings.clock.now);
       if (roleOf(assignment) === 'leader') Leader.begin(this.#storage);
     });
-    this.#durable = positionOf(this.#awake());
+    this.#core = null;
+    this.#awake();
   }
 
   receive(envelope: Envelope): void {
-    if (envelope.kind === 'call') return this.#called(envelope);
-    const outgoing = this.#outgoing.get(envelope.id);
-    if (!this.#isUp || outgoing === undefined) return;
-    this.#outgoing.delete(envelope.id);
-    if (envelope.reply === null) return outgoing.failed();
-    outgoing.answered(envelope.reply);
+    if (envelope.kind === 'call') this.#called(envelope);
+    else if (this.#isUp) this.#calls.told(envelope);
   }
 
   /** Power is cut: memory goes, and what was not durable with it. */
   crash(): void {
     if (!this.#isUp) return;
-    this.#surroundings.record({ event: 'crash', replica: this.self.name });
+    this.#surroundings.record({ event: 'crash', replica: this.#name });
     this.#isUp = false;
     this.#gate.lose();
     this.#forget('crash');
@@ -137,10 +140,14 @@ export class Host {
     this.#gate.flush();
   }
 
-  finish(): void {
+  /** `belongs`: it is one of the database's replicas. */
+  finish(belongs: boolean): void {
     this.restart();
     this.#gate.flush();
-    this.#surroundings.record(finalState(this.self.name, this.position, this.#storage));
+    const [replica, storage, core] = [this.#name, this.#storage, this.#awake()];
+    const state = core.role === 'follower' ? core.follower.state : core.role;
+    if (belongs) this.#surroundings.record(finalState(replica, this.position, storage, state));
+    else this.#surroundings.record({ event: 'left', replica, tables: tablesIn(storage) });
   }
 
   close(): void {
@@ -151,91 +158,139 @@ export class Host {
     this.#life += 1;
     this.#core = null;
     this.#bootsAfter = after;
-    this.#outgoing.clear();
+    this.#calls.forget();
     this.#inbox.abandonAll();
   }
 
-  /** Loads the core if it is not there: constructors only read, so this needs no transaction. */
+  /** Loads the core if it is not there. */
   #awake(): Core {
     if (this.#core !== null) return this.#core;
-    const assigned = present(loadAssigned(this.#storage), 'an assignment');
-    const core: Core =
-      roleOf(assigned.assignment) === 'leader'
-        ? { role: 'leader', leader: new Leader(this.#storage, assigned.assignment, this.#limits), assigned }
-        : { role: 'follower', follower: new Follower(this.#storage, assigned, this.#limits), assigned };
+    const core = loadCore(this.#storage, this.#limits);
     this.#core = core;
-    const position = positionOf(core);
-    this.#surroundings.record({
-      event: 'boot',
-      replica: this.self.name,
-      role: core.role,
-      position,
-      after: this.#bootsAfter,
-    });
-    if (this.#bootsAfter === 'eviction' || this.#bootsAfter === 'crash')
-      this.#surroundings.record(digestAt(this.self.name, position, this.#storage));
+    this.#watch.booted(core, this.#bootsAfter);
     return core;
   }
 
   #called(envelope: CallEnvelope): void {
     const call = this.#inbox.take(envelope);
     if (!this.#isUp || !isReplicaCall(envelope.call)) return this.#inbox.abandonAll();
+    const asked = envelope.call;
+    if (asked.kind === 'assign') return this.#assigned(call, asked.assignment);
+    if (asked.kind === 'erase') return this.#erase(call);
     const core = this.#awake();
-    if (core.role === 'leader') return this.#calledLeader(call, envelope.call, envelope.op);
-    return this.#calledFollower(call, envelope.call);
-  }
-
-  #calledLeader(call: number, asked: ReplicaCall, op: number | null): void {
-    const { now } = this.#surroundings.clock;
-    if (asked.kind === 'execute')
-      return this.#lead({ kind: 'execute', call, now, request: asked.request }, op);
-    if (asked.kind === 'pull') return this.#lead({ kind: 'pull', call, now, request: asked.request });
+    if (core.role === 'leader') return this.#calledLeader(call, asked, envelope.op);
+    if (core.role === 'follower') return this.#calledFollower(call, asked);
     this.#inbox.answer(call, { kind: 'unassigned' });
     this.#gate.settle();
   }
 
+  #calledLeader(call: number, asked: ReplicaCall, op: number | null): void {
+    const { now } = this.#surroundings.clock;
+    switch (asked.kind) {
+      case 'execute':
+        return this.#lead({ kind: 'execute', call, now, request: asked.request }, op);
+      case 'pull':
+        return this.#lead({ kind: 'pull', call, now, request: asked.request });
+      case 'copy':
+        return this.#lead({ kind: 'copy', call, now, request: asked.request });
+      default:
+        this.#inbox.answer(call, { kind: 'unassigned' });
+        this.#gate.settle();
+    }
+  }
+
   #calledFollower(call: number, asked: ReplicaCall): void {
     const { now } = this.#surroundings.clock;
-    if (asked.kind === 'read') return this.#follow({ kind: 'read', call, now, request: asked.request }, null);
-    if (asked.kind === 'append')
-      return this.#follow({ kind: 'append', call, now, batch: asked.batch }, asked.batch);
-    this.#inbox.answer(call, { kind: 'not-leader', epoch: this.#awake().assigned.assignment.epoch });
+    if (asked.kind === 'read') return this.#follow({ kind: 'read', call, now, request: asked.request });
+    if (asked.kind === 'append') return this.#follow({ kind: 'append', call, now, batch: asked.batch });
+    const core = this.#awake();
+    if (core.role === 'follower')
+      this.#inbox.answer(call, { kind: 'not-leader', epoch: core.assigned.assignment.epoch });
+    this.#gate.settle();
+  }
+
+  #assigned(call: number, assignment: Assignment): void {
+    const { now } = this.#surroundings.clock;
+    const before = this.#awake();
+    const isNew = this.#step(() => {
+      const isNews = assign(this.#storage, assignment, now);
+      if (isNews && before.role === 'none' && roleOf(assignment) === 'leader') Leader.begin(this.#storage);
+      return isNews;
+    });
+    if (isNew === null) return this.#stepFailed(false);
+    if (isNew) this.#reassigned(before, assignment);
+    const core = this.#awake();
+    if (core.role === 'none') return this.#stepFailed(false);
+    const { epoch, revision } = core.assigned.assignment;
+    const isSettled = core.role !== 'leader' || core.leader.isSettled;
+    this.#inbox.answer(call, { kind: 'assigned', epoch, revision, isSettled });
+    this.#gate.settle();
+  }
+
+  #reassigned(before: Core, assignment: Assignment): void {
+    const { now } = this.#surroundings.clock;
+    if (before.role === 'none') {
+      this.#bootsAfter = 'assignment';
+      this.#core = null;
+      this.#awake();
+    } else {
+      this.#told({ ...before, assigned: { ...before.assigned, assignment } });
+      this.#lead({ kind: 'reassigned', now, assignment });
+    }
+    this.#follow({ kind: 'reassigned', now, assignment });
+  }
+
+  #told(core: Core): void {
+    this.#core = core;
+    this.#watch.told(core);
+  }
+
+  /** What was written before is on disk by then, and what was held has left. */
+  #erase(call: number): void {
+    this.#gate.flush();
+    if (!this.#isUp) return;
+    this.#life += 1;
+    this.#calls.forget();
+    this.#inbox.abandonAll(call);
+    this.#storage.erase();
+    this.#gate.erased();
+    this.#core = { role: 'none' };
+    this.#watch.erased();
+    this.#inbox.answer(call, { kind: 'ok' });
     this.#gate.settle();
   }
 
   #alarm(): void {
     if (!this.#isUp) return;
-    this.#lead({ kind: 'alarm', now: this.#surroundings.clock.now });
-    if (this.#isUp && this.#faults.alarmTwice())
-      this.#lead({ kind: 'alarm', now: this.#surroundings.clock.now });
+    this.#wake();
+    if (this.#isUp && this.#faults.alarmTwice()) this.#wake();
+  }
+
+  #wake(): void {
+    const { now } = this.#surroundings.clock;
+    this.#lead({ kind: 'alarm', now });
+    this.#follow({ kind: 'alarm', now });
   }
 
   #lead(event: LeaderEvent, op: number | null = null): void {
     const core = this.#awake();
     if (core.role !== 'leader') return;
-    const before = core.leader.position;
+    const before = this.#watch.before(core, false);
     const effects = this.#step(() => core.leader.step(event));
     if (effects === null) return this.#stepFailed(event.kind === 'alarm');
-    const { position } = core.leader;
-    if (position.lsn !== before.lsn) {
-      this.#surroundings.record({ event: 'append', replica: this.self.name, position, op });
-      this.#takeDigest(position);
-    }
+    this.#watch.led(core, before, op);
     for (const effect of effects) this.#performLeader(effect);
     this.#gate.settle();
   }
 
-  #follow(event: FollowerEvent, batch: Batch | null): void {
+  #follow(event: FollowerEvent): void {
     const core = this.#awake();
     if (core.role !== 'follower') return;
-    const before = core.follower.applied;
+    const before = this.#watch.before(core, event.kind === 'copied');
     const effects = this.#step(() => core.follower.step(event));
-    if (effects === null) return this.#stepFailed(false);
-    const after = core.follower.applied;
-    if (batch !== null && after.lsn !== before.lsn) {
-      for (const apply of applied(this.self.name, batch, { before, after })) this.#surroundings.record(apply);
-      this.#takeDigest(after);
-    }
+    if (effects === null) return this.#stepFailed(event.kind === 'alarm');
+    if (event.kind === 'copied') this.#watch.copied(core, before, event.reply);
+    else if (!isCopying(core)) this.#watch.followed(core, before, event);
     for (const effect of effects) this.#performFollower(effect);
     this.#gate.settle();
   }
@@ -272,24 +327,19 @@ export class Host {
     this.#gate.settle();
   }
 
-  #takeDigest(position: Position): void {
-    const taken = digestIfDue(this.self.name, position, this.#storage);
-    if (taken !== null) this.#gate.hold(() => this.#surroundings.record(taken));
-  }
-
   #performLeader(effect: LeaderEffect): void {
     switch (effect.kind) {
       case 'answer':
         return this.#inbox.answer(effect.call, effect.answer);
       case 'pulled':
         return this.#inbox.answer(effect.call, effect.reply);
+      case 'copied':
+        this.#watch.gave(this.#awake(), effect.reply);
+        return this.#inbox.answer(effect.call, effect.reply);
       case 'send':
-        return this.#gate.hold(() => this.#send(effect.to, effect.batch));
-      case 'timer': {
-        const { clock } = this.#surroundings;
-        const wake = () => this.#lead({ kind: 'timer', now: Math.max(effect.at, clock.now) });
-        return clock.at(effect.at, this.#inThisLife(wake));
-      }
+        return this.#gate.hold(() => this.#asks.send(effect.to, effect.batch));
+      case 'timer':
+        return this.#wakeAt(effect.at, (now) => this.#lead({ kind: 'timer', now }));
       case 'alarm':
         return this.#gate.setAlarm(effect.at);
       default:
@@ -298,84 +348,53 @@ export class Host {
   }
 
   #performFollower(effect: FollowerEffect): void {
-    const { clock } = this.#surroundings;
+    const askedAt = this.#surroundings.clock.now;
     switch (effect.kind) {
-      case 'answer':
-        return this.#inbox.answer(effect.call, effect.answer);
+      case 'answer': {
+        const { call, answer } = effect;
+        // One that was made before the copy began, and held, is of another position.
+        const isOfNow = answer.kind === 'done' && answer.position.lsn === this.position.lsn;
+        return this.#inbox.answer(call, answer, isOfNow && copyProgress(this.#storage) !== null);
+      }
       case 'appended':
         return this.#inbox.answer(effect.call, effect.reply);
-      case 'pull': {
-        const askedAt = clock.now;
-        return this.#gate.hold(() => this.#pull(effect.request, askedAt));
-      }
+      case 'pull':
+        return this.#gate.hold(() => this.#asks.pull(effect.request, askedAt));
+      case 'copy':
+        return this.#gate.hold(() => this.#asks.copy(effect.request, askedAt));
+      case 'send':
+        return this.#gate.hold(() => this.#asks.send(effect.to, effect.batch));
+      case 'report':
+        return this.#gate.hold(() => this.#asks.report(effect.report));
       case 'timer':
-        return clock.at(
-          effect.at,
-          this.#inThisLife(() => this.#follow({ kind: 'timer', now: Math.max(effect.at, clock.now) }, null)),
-        );
+        return this.#wakeAt(effect.at, (now) => this.#follow({ kind: 'timer', now }));
+      case 'alarm':
+        return this.#gate.setAlarm(effect.at);
       default:
         return unreachable(effect);
     }
   }
 
-  #send(to: ReplicaRef, batch: Batch): void {
+  /** A timer that fired has come due, whatever the clock says: one that was set back would keep its waiters for ever. */
+  #wakeAt(at: number, wake: (now: number) => void): void {
     const { clock } = this.#surroundings;
-    const follower = to.name;
-    const event = sent(this.self.name, follower, batch);
-    if (event !== null) this.#surroundings.record(event);
-    this.#ask(
-      to,
-      { kind: 'append', batch },
-      {
-        answered: (reply) =>
-          this.#lead({ kind: 'replied', follower, now: clock.now, reply: reply as AppendReply }),
-        failed: () => this.#lead({ kind: 'send-failed', follower, now: clock.now }),
-      },
-    );
-  }
-
-  #pull(request: PullRequest, askedAt: number): void {
-    const { clock } = this.#surroundings;
-    this.#ask(
-      this.#awake().assigned.assignment.leader,
-      { kind: 'pull', request },
-      {
-        answered: (reply) => {
-          const pulled = reply as PullReply;
-          const batch = pulled.kind === 'batch' ? pulled.batch : null;
-          this.#follow({ kind: 'pulled', now: clock.now, askedAt, reply: pulled }, batch);
-        },
-        failed: () => this.#follow({ kind: 'pull-failed', now: clock.now }, null),
-      },
-    );
-  }
-
-  #ask(to: ReplicaRef, call: ReplicaCall, outgoing: Outgoing): void {
-    const id = (this.#lastAsk += 1);
-    this.#outgoing.set(id, outgoing);
-    this.#surroundings.send({ kind: 'call', id, from: this.self.name, to: to.name, call, op: null });
-    const late = this.#inThisLife(() => {
-      if (this.#outgoing.delete(id)) outgoing.failed();
-    });
-    this.#surroundings.clock.after(SEND_TIMEOUT_MS, late);
-  }
-
-  #inThisLife(run: () => void): () => void {
     const life = this.#life;
-    return () => {
-      if (life === this.#life) run();
-    };
+    clock.at(at, () => {
+      if (life === this.#life) wake(Math.max(at, clock.now));
+    });
+  }
+
+  #leader(): string | null {
+    const core = this.#awake();
+    return core.role === 'follower' ? core.assigned.assignment.leader.name : null;
+  }
+
+  #tell(event: Extract<LeaderEvent, FollowerEvent>): void {
+    this.#lead(event);
+    this.#follow(event);
   }
 
   #nowDurable(): void {
-    if (this.#core === null) return;
-    const position = positionOf(this.#core);
-    if (position.lsn === this.#durable?.lsn) return;
-    this.#durable = position;
-    this.#surroundings.record({ event: 'durable', replica: this.self.name, position });
+    if (this.#core !== null) this.#watch.durable(this.#core);
   }
-}
-
-function positionOf(core: Core): Position {
-  return core.role === 'leader' ? core.leader.position : core.follower.applied;
 }

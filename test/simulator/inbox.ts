@@ -1,14 +1,17 @@
 import { hashOf } from '../../shared/log/entry.ts';
+import { durabilityOfBody } from '../../shared/protocol/receipt.ts';
 import type { Gate } from './gate.ts';
 import type { CallEnvelope, Reply } from './messages.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** A call that came, and when. */
-type Incoming = CallEnvelope & { readonly at: number; readonly disturbances: number };
+type Incoming = CallEnvelope & { readonly at: number; readonly disturbances: number; isFromHalf: boolean };
 
 /** The calls that one replica got and whose answers have not left it. Whatever happens to it, each caller is told once. */
 export class Inbox {
+  /** As the history and as the network knows it. */
   readonly #replica: string;
+  readonly #address: string;
   readonly #surroundings: Surroundings;
   readonly #gate: Gate;
   readonly #incoming = new Map<number, Incoming>();
@@ -16,8 +19,9 @@ export class Inbox {
   readonly #unanswered = new Set<number>();
   #lastCall = 0;
 
-  constructor(replica: string, surroundings: Surroundings, gate: Gate) {
+  constructor(replica: string, address: string, surroundings: Surroundings, gate: Gate) {
     this.#replica = replica;
+    this.#address = address;
     this.#surroundings = surroundings;
     this.#gate = gate;
   }
@@ -26,13 +30,17 @@ export class Inbox {
   take(envelope: CallEnvelope): number {
     const call = (this.#lastCall += 1);
     const { clock } = this.#surroundings;
-    this.#incoming.set(call, { ...envelope, at: clock.elapsed, disturbances: clock.disturbances });
+    const { elapsed: at, disturbances } = clock;
+    this.#incoming.set(call, { ...envelope, at, disturbances, isFromHalf: false });
     this.#unanswered.add(call);
     return call;
   }
 
-  answer(call: number, reply: Reply): void {
+  /** `isFromHalf`: the tables were those of half a snapshot when the answer was made. */
+  answer(call: number, reply: Reply, isFromHalf = false): void {
     this.#unanswered.delete(call);
+    const incoming = this.#incoming.get(call);
+    if (incoming !== undefined) incoming.isFromHalf = isFromHalf;
     this.#recordWait(call);
     this.#gate.hold(() => this.#leave(call, reply));
   }
@@ -43,30 +51,36 @@ export class Inbox {
     this.#unanswered.clear();
   }
 
-  /** The replica's memory is gone: every caller finds its connection broken. */
-  abandonAll(): void {
+  /** The replica's memory is gone: every caller finds its connection broken, but the one of the call that is named. */
+  abandonAll(but: number | null = null): void {
     this.#unanswered.clear();
-    for (const call of this.#incoming.keys()) this.#leave(call, null);
+    for (const call of this.#incoming.keys()) if (call !== but) this.#leave(call, null);
   }
 
   #leave(call: number, reply: Reply | null): void {
     const envelope = this.#incoming.get(call);
     if (envelope === undefined) return;
     this.#incoming.delete(call);
-    const { id, from, op, call: asked } = envelope;
-    if (op !== null && reply?.kind === 'done') {
-      const key = asked.kind === 'execute' ? (asked.request.request?.id ?? null) : null;
+    const { id, from, op } = envelope;
+    if (op !== null && reply !== null) this.#recordAnswer(op, envelope, reply);
+    this.#surroundings.send({ kind: 'reply', id, from: this.#address, to: from, reply });
+  }
+
+  #recordAnswer(op: number, { call, isFromHalf }: Incoming, reply: Reply): void {
+    if (call.kind !== 'execute' && call.kind !== 'read') return;
+    const replica = this.#replica;
+    const { shows } = call.request;
+    if (reply.kind === 'done') {
+      const key = call.kind === 'execute' ? (call.request.request?.id ?? null) : null;
       const { position, body } = reply;
-      this.#surroundings.record({
-        event: 'ack',
-        replica: this.#replica,
-        op,
-        position,
-        key,
-        body: hashOf(body),
-      });
+      const durability = durabilityOfBody(body);
+      const of = { replica, op, position, key, body: hashOf(body), durability, shows, isFromHalf };
+      return this.#surroundings.record({ event: 'ack', ...of });
     }
-    this.#surroundings.send({ kind: 'reply', id, from: this.#replica, to: from, reply });
+    if (reply.kind !== 'failed' && reply.kind !== 'behind') return;
+    const code = 'failure' in reply ? reply.failure.code : reply.kind;
+    if (!('position' in reply) || reply.position === null) return;
+    this.#surroundings.record({ event: 'refuse', replica, op, code, position: reply.position, shows });
   }
 
   #recordWait(call: number): void {

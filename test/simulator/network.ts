@@ -1,5 +1,4 @@
-import type { Client } from './client.ts';
-import type { Envelope } from './messages.ts';
+import type { Call, Envelope } from './messages.ts';
 import type { Plan } from './plan.ts';
 import type { Random } from './random.ts';
 import { Versions } from './versions.ts';
@@ -9,7 +8,8 @@ const LATE_MS_MOST = 90_000;
 
 interface NetworkParts {
   readonly world: World;
-  readonly clients: ReadonlyMap<string, Client>;
+  /** Clients, and whoever runs the database. */
+  readonly others: ReadonlyMap<string, { readonly receive: (envelope: Envelope) => void }>;
   readonly random: Random;
   readonly plan: Plan;
 }
@@ -56,7 +56,8 @@ export class Network {
       if (random.chance(rates.breakInstead)) this.#break(envelope);
       return;
     }
-    this.#carry(envelope, random.chance(rates.late) ? random.between(1, LATE_MS_MOST) : this.#delay());
+    const isLate = random.chance(rates.late) && !isOrdered(envelope);
+    this.#carry(envelope, isLate ? random.between(1, LATE_MS_MOST) : this.#delay());
     if (mayRepeat(envelope) && random.chance(rates.duplicate)) this.#carry(envelope, this.#delay());
   }
 
@@ -80,10 +81,10 @@ export class Network {
 
   /** To a node that is paused it comes when it wakes. */
   #deliver(envelope: Envelope): void {
-    const { world, clients } = this.#parts;
+    const { world, others } = this.#parts;
     const { to } = envelope;
-    const node = world.hosts.get(to) ?? world.objects.get(to) ?? clients.get(to);
-    if (node === undefined) return;
+    const node = others.get(to) ?? world.node(to);
+    if (node === null) return;
     const translated = this.versions.translate(envelope);
     if ('deliver' in translated) return world.clockOf(to).whenAwake(() => node.receive(translated.deliver));
     const { id, from } = envelope;
@@ -98,10 +99,27 @@ export class Network {
   }
 }
 
+/** One that came late would have the leader believe that the follower needs nothing of what it had come to meanwhile. */
+function beginsCopy(call: Call): boolean {
+  return call.kind === 'copy' && call.request.from === null;
+}
+
+/**
+ * What a directory tells a replica to be or not to be comes soon or not at all: a replica that is made again by a message from
+ * before it was removed is nobody's to remove.
+ */
+function isOrdered(envelope: Envelope): boolean {
+  if (envelope.kind === 'reply') return false;
+  const { call } = envelope;
+  return call.kind === 'assign' || call.kind === 'erase' || beginsCopy(call);
+}
+
 /**
  * The platform never delivers one call twice. All messages but a write may come twice all the same: a caller
  * may send them again. A write comes twice only where the router or the client sends it again.
  */
 function mayRepeat(envelope: Envelope): boolean {
-  return envelope.kind === 'reply' || envelope.call.kind !== 'execute';
+  return envelope.kind === 'reply' || !(ONCE.has(envelope.call.kind) || beginsCopy(envelope.call));
 }
+
+const ONCE: ReadonlySet<string> = new Set(['execute', 'assign', 'erase', 'add-follower', 'remove-follower']);

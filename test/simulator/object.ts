@@ -1,12 +1,18 @@
-import { type Sql, type SqlCursor, type SqlValue } from '../../shared/ports.ts';
+import type { Sql } from '../../shared/ports.ts';
 import { Gate } from './gate.ts';
-import type { CallEnvelope, Envelope, ObjectCall, ObjectReply } from './messages.ts';
-import { isReplicaCall } from './messages.ts';
+import {
+  type CallEnvelope,
+  type Envelope,
+  isSessionCall,
+  type SessionCall,
+  type SessionReply,
+} from './messages.ts';
+import { Replaced, RevocableSql } from './revocable-sql.ts';
 import { InjectedFault, type Storage } from './storage.ts';
 import type { Faults, Surroundings } from './surroundings.ts';
 
 /** What an object does with a call. Its memory is what it closes over. */
-export type Handle = (call: ObjectCall) => ObjectReply;
+export type Handle = (call: SessionCall) => SessionReply;
 
 export interface ObjectParts {
   readonly name: string;
@@ -24,7 +30,7 @@ interface Life {
 }
 
 /**
- * A Durable Object that answers calls one at a time and asks nobody: a user's session, or the directory. Instances are
+ * A Durable Object that answers calls one at a time and asks nobody: a user's session. Instances are
  * replaced as on the platform: the old one is not told, and finds out when it touches its storage.
  */
 export class SimulatedObject {
@@ -88,7 +94,7 @@ export class SimulatedObject {
   }
 
   #answer(envelope: CallEnvelope): void {
-    if (!this.#isUp || isReplicaCall(envelope.call)) return this.#reply(envelope, null);
+    if (!this.#isUp || !isSessionCall(envelope.call)) return this.#reply(envelope, null);
     const life = this.#instanceFor(envelope.from);
     const reply = this.#run(life, envelope.call);
     this.#gate.hold(() => this.#reply(envelope, reply));
@@ -106,7 +112,7 @@ export class SimulatedObject {
     return this.#life;
   }
 
-  #run(life: Life, call: ObjectCall): ObjectReply | null {
+  #run(life: Life, call: SessionCall): SessionReply | null {
     const { storage, faults } = this.#parts;
     storage.open();
     if (life === this.#life) storage.arm(faults.failStepAfter());
@@ -124,35 +130,7 @@ export class SimulatedObject {
     }
   }
 
-  #reply({ id, from }: CallEnvelope, reply: ObjectReply | null): void {
+  #reply({ id, from }: CallEnvelope, reply: SessionReply | null): void {
     this.#parts.surroundings.send({ kind: 'reply', id, from: this.name, to: from, reply });
-  }
-}
-
-/** What an instance gets at its storage once another has taken its place. */
-class Replaced extends Error {
-  override readonly name = 'Replaced';
-}
-
-class RevocableSql implements Sql {
-  readonly #sql: Sql;
-  #isRevoked = false;
-
-  constructor(sql: Sql) {
-    this.#sql = sql;
-  }
-
-  revoke(): void {
-    this.#isRevoked = true;
-  }
-
-  exec(text: string, ...bindings: readonly SqlValue[]): SqlCursor {
-    if (this.#isRevoked) throw new Replaced('another instance has taken over');
-    return this.#sql.exec(text, ...bindings);
-  }
-
-  transaction<T>(work: () => T): T {
-    if (this.#isRevoked) throw new Replaced('another instance has taken over');
-    return this.#sql.transaction(work);
   }
 }

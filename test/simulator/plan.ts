@@ -1,4 +1,5 @@
 import { LOG_LIMITS, type LogLimits } from '../../shared/limits.ts';
+import type { Durability } from '../../shared/protocol/settings.ts';
 import { REGIONS, type Region } from '../../shared/regions.ts';
 import type { Skew } from './local-clock.ts';
 import { Random } from './random.ts';
@@ -7,7 +8,9 @@ import { drawShares, type Share } from './workloads/all.ts';
 /** What one seed's world is like. Rates are chances for each message or step; times are in milliseconds. */
 export interface Plan {
   readonly seed: number;
+  /** The leader's, and those of the followers that the database is made with, several in one perhaps. */
   readonly regions: readonly Region[];
+  readonly durability: Durability;
   /** The epoch that the partition is in. In a later one than the first, the leader of the one before still writes to followers. */
   readonly epoch: number;
   readonly clients: number;
@@ -24,8 +27,11 @@ export interface Plan {
   readonly clogMs: number;
   readonly pauseMs: number;
   readonly flushMs: number;
-  /** How wrong clocks may be; null: they are right. */
-  readonly skew: { readonly offsetMs: number; readonly rate: number; readonly jumpMs: number } | null;
+  readonly awayMs: number;
+  /** By how much clocks may be off at most, from the beginning on and for good. */
+  readonly offsetMs: number;
+  /** What else may be wrong with them; null: nothing. */
+  readonly skew: { readonly rate: number; readonly jumpMs: number } | null;
   /** The share of nodes that run older code at first, and for how long at most; null: none does. */
   readonly older: { readonly share: number; readonly ms: number } | null;
 }
@@ -38,7 +44,11 @@ export type Occasion =
   | 'partitionMs'
   | 'pauseMs'
   | 'ghostMs'
-  | 'clockMs';
+  | 'clockMs'
+  /** Followers are added and removed. */
+  | 'memberMs'
+  /** A follower is away for long. */
+  | 'awayMs';
 
 export interface Rates {
   /** A message is lost without a word; of those, some break the connection so that the caller knows. */
@@ -65,6 +75,8 @@ export interface Rates {
   readonly bounded: number;
   /** Of the operations by somebody who has logged in. */
   readonly users: number;
+  /** Of the writes, those that ask for a durability of their own. */
+  readonly ownDurability: number;
 }
 
 /** Each seed draws its own world: most kinds of fault are missing from any one of them, so that none hides another. */
@@ -75,20 +87,18 @@ export function drawPlan(seed: number): Plan {
     random.chance(share) ? random.between(least, most) : null;
   const clients = random.between(2, 8);
   const thinkMs = random.pick([5, 30, 200]);
-  const followers = random.pick([0, 1, 1, 1, 2, 2, 2, 3]);
+  const regions = drawRegions(random);
+  const delayMs = random.pick(DELAYS);
   return {
     seed,
-    regions: REGIONS.slice(0, 1 + followers),
+    regions,
+    durability: regions.length === 1 ? 'async' : random.pick(DURABILITIES),
     epoch: random.pick([1, 1, 2, 3]),
     clients,
     sessions: random.between(1, clients),
-    operations: random.between(500, 600),
+    operations: random.between(320, 400),
     thinkMs,
-    delayMs: random.pick([
-      { least: 0, most: 2 },
-      { least: 1, most: 30 },
-      { least: 20, most: 400 },
-    ]),
+    delayMs,
     rates: {
       drop: sometimes(0.6, 0.15),
       breakInstead: random.fraction(),
@@ -106,31 +116,60 @@ export function drawPlan(seed: number): Plan {
       reads: 0.3 + 0.5 * random.fraction(),
       bounded: sometimes(0.3, 0.5),
       users: sometimes(0.5, 1),
+      ownDurability: sometimes(0.2, 0.3),
     },
     workloads: drawShares(random.fork()),
-    limits: drawLimits(random.fork()),
+    limits: drawLimits(random.fork(), delayMs.most),
     every: {
       crashMs: every(0.5, 200 * thinkMs, 4_000 * thinkMs),
       evictMs: every(0.5, 200 * thinkMs, 4_000 * thinkMs),
-      replaceMs: every(0.5, 10 * thinkMs, 200 * thinkMs),
+      replaceMs: every(0.6, 3 * thinkMs, 60 * thinkMs),
       clogMs: every(0.3, 100 * thinkMs, 1_000 * thinkMs),
       partitionMs: every(0.2, 200 * thinkMs, 2_000 * thinkMs),
       pauseMs: every(0.3, 100 * thinkMs, 2_000 * thinkMs),
       ghostMs: every(0.5, 50 * thinkMs, 500 * thinkMs),
-      clockMs: every(0.5, 50 * thinkMs, 1_000 * thinkMs),
+      clockMs: every(0.5, 10 * thinkMs, 300 * thinkMs),
+      memberMs: every(0.35, 50 * thinkMs, 600 * thinkMs),
+      awayMs: every(0.3, 100 * thinkMs, 1_000 * thinkMs),
     },
     downMs: random.pick([1, 100, 5_000]),
     clogMs: random.pick([100, 2_000, 20_000]),
     pauseMs: random.pick([20, 500, 20_000]),
     flushMs: random.pick([1, 10, 100]),
-    skew: random.chance(0.4) ? drawSkew(random) : null,
+    awayMs: random.pick([100, 1_000]) * thinkMs,
+    offsetMs: random.pick([0, 0, 50, 5_000, 300_000]),
+    skew: random.chance(0.35) ? drawSkew(random) : null,
     older: random.chance(0.3) ? { share: 0.3 + 0.4 * random.fraction(), ms: 1_000 * thinkMs } : null,
   };
 }
 
+const DELAYS = [
+  { least: 0, most: 2 },
+  { least: 1, most: 30 },
+  { least: 20, most: 400 },
+];
+
+const DURABILITIES: readonly Durability[] = [
+  'async',
+  'async',
+  'async',
+  'semi-sync',
+  'semi-sync',
+  'quorum',
+  'all',
+];
+
+/** The first is the leader's. Some have several followers. */
+function drawRegions(random: Random): Region[] {
+  const followers = random.pick([0, 1, 1, 1, 2, 2, 2, 3]);
+  const regions = REGIONS.slice(0, 1 + followers);
+  const [, first] = regions;
+  return first !== undefined && random.chance(0.3) ? [...regions, first] : regions;
+}
+
 /** Small ones, so that what happens at a limit happens often; those of production in some seeds. */
-function drawLimits(random: Random): LogLimits {
-  if (random.chance(0.2)) return LOG_LIMITS;
+function drawLimits(random: Random, delayMs: number): LogLimits {
+  if (random.chance(0.15)) return LOG_LIMITS;
   return {
     hashedEntriesEvery: random.pick([1, 3, 64]),
     hashedCharsEvery: random.pick([100, 5_000, LOG_LIMITS.hashedCharsEvery]),
@@ -139,22 +178,32 @@ function drawLimits(random: Random): LogLimits {
     batchCharsMax: random.pick([1, 500, 5_000]),
     gatherMs: random.pick([0, 10, LOG_LIMITS.gatherMs]),
     recentCharsMax: random.pick([0, 500, 20_000]),
+    // Where a message takes long, an install of one row a message would never come to its end.
+    pieceRowsMax: delayMs > 100 ? random.pick([20, 200]) : random.pick([1, 3, 20]),
+    pieceCharsMax: random.pick([500, 5_000, LOG_LIMITS.pieceCharsMax]),
+    pieceBusyPart: random.pick([1, 4]),
+    piecePauseMs: random.pick([0, LOG_LIMITS.piecePauseMs]),
+    keptBytesMin: random.pick([0, 0, 1_000, 10_000]),
+    claimBytesMax: random.pick([2_000, 10_000, LOG_LIMITS.claimBytesMax]),
+    claimAgeMs: random.pick([2_000, LOG_LIMITS.claimAgeMs, LOG_LIMITS.claimAgeMs]),
+    cutEveryBytes: random.pick([1, 500, 5_000]),
+    cutRowsMax: random.pick([1, 20, LOG_LIMITS.cutRowsMax]),
   };
 }
 
 function drawSkew(random: Random): Plan['skew'] {
-  return {
-    offsetMs: random.pick([50, 5_000, 300_000]),
-    rate: random.pick([0, 0.0001, 0.01]),
-    jumpMs: random.pick([0, 100, 10_000]),
-  };
+  return { rate: random.pick([0, 0.0001, 0.01]), jumpMs: random.pick([0, 100, 10_000, 10_000]) };
 }
 
 /** One node's clock in that world. */
-export function skewOf({ skew }: Plan, random: Random): Skew {
-  if (skew === null) return { offsetMs: 0, rate: 1 };
+export function skewOf({ skew, offsetMs }: Plan, random: Random): Skew {
   return {
-    offsetMs: random.between(-skew.offsetMs, skew.offsetMs),
-    rate: 1 + (2 * random.fraction() - 1) * skew.rate,
+    offsetMs: random.between(-offsetMs, offsetMs),
+    rate: 1 + (2 * random.fraction() - 1) * (skew?.rate ?? 0),
   };
+}
+
+/** Whether some clock's rate is wrong, or some clock is set: then what a clock says of a time that passed says nothing. */
+export function areClocksWrong({ skew, every }: Plan): boolean {
+  return skew !== null && (skew.rate > 0 || (skew.jumpMs > 0 && every.clockMs !== null));
 }

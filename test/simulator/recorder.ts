@@ -1,12 +1,34 @@
 import { decodeEntry, type Entry, type Hash, hashOf, splitEntries } from '../../shared/log/entry.ts';
 import { Log } from '../../shared/log/log.ts';
-import { LSN_ZERO } from '../../shared/lsn.ts';
 import { Lru } from '../../shared/lru.ts';
 import { all, first, type Sql } from '../../shared/ports.ts';
 import type { Position } from '../../shared/position.ts';
+import {
+  type Assignment,
+  type Leadership,
+  membersOf,
+  type ReplicaRef,
+} from '../../shared/protocol/assignment.ts';
 import type { Batch } from '../../shared/protocol/messages.ts';
+import { shortName } from '../../shared/protocol/names.ts';
 import { digest } from '../../shared/tables/digest.ts';
-import type { Apply, DigestTaken, Final, Send } from './history.ts';
+import type { Apply, DigestTaken, Final, Members, Send } from './history.ts';
+
+/** The name by which a history knows a replica. */
+export function labelOf(ref: Pick<ReplicaRef, 'name'>): string {
+  return shortName({ ...ref, region: 'weur' }) || ref.name;
+}
+
+export function membersIn(leadership: Leadership, durability: Assignment['durability']): Members {
+  const members = membersOf(leadership).map(labelOf);
+  return {
+    revision: leadership.revision,
+    durability,
+    leader: labelOf(leadership.leader),
+    members,
+    joining: leadership.followers.map(labelOf).filter((name) => !members.includes(name)),
+  };
+}
 
 /** Digests read every row, so they are taken at some positions only: the same ones on every replica. */
 const DIGEST_EVERY = 64;
@@ -26,13 +48,13 @@ function readEntry(text: string): ReadEntry {
   return found;
 }
 
-/** What a follower applied of a batch: the entries after `before` and up to `after`. */
+/** What a follower applied of what came: the entries after `before` and up to `after`. */
 export function applied(
   replica: string,
-  batch: Batch,
+  text: string | null,
   range: { readonly before: Position; readonly after: Position },
 ): Apply[] {
-  const entries = (batch.text === null ? [] : splitEntries(batch.text)).map(readEntry);
+  const entries = (text === null ? [] : splitEntries(text)).map(readEntry);
   return entries
     .filter(({ entry }) => entry.position.lsn > range.before.lsn && entry.position.lsn <= range.after.lsn)
     .map(({ entry, hash }) => ({
@@ -60,8 +82,35 @@ export function digestAt(replica: string, position: Position, sql: Sql): DigestT
   return { event: 'digest', replica, position, sha256: digest(sql) };
 }
 
-export function finalState(replica: string, position: Position, sql: Sql): Final {
-  const entries = new Log(sql).readAfter(LSN_ZERO, { entries: Infinity, chars: Infinity }) ?? [];
+/** The bytes of what a leader has captured since, at most; and up to which change. */
+export function capturedSince(
+  sql: Sql,
+  change: number,
+  lsn: number,
+): { readonly bytes: number; readonly last: number } {
+  const row = first(
+    sql,
+    `SELECT (SELECT ifnull(sum(length(CAST(line AS BLOB)) + 1), 0) FROM _tidemark_changes WHERE id > ?1),
+      (SELECT max(id) FROM _tidemark_changes), (SELECT length(CAST(request AS BLOB)) FROM _tidemark_entries WHERE lsn = ?2)`,
+    change,
+    lsn,
+  );
+  const [bytes, last, request] = (row ?? []).map(Number);
+  return { bytes: HEADER_BYTES_MAX + (bytes ?? 0) + 2 * (request ?? 0), last: last ?? change };
+}
+
+/** What an entry's text has beside its changes and its request. */
+const HEADER_BYTES_MAX = 300;
+
+export function finalState(
+  replica: string,
+  position: Position,
+  sql: Sql,
+  state: string | null = null,
+): Final {
+  const log = new Log(sql);
+  const { start } = log;
+  const entries = log.readAfter(start.lsn, { entries: Infinity, chars: Infinity }) ?? [];
   return {
     event: 'final',
     replica,
@@ -69,6 +118,23 @@ export function finalState(replica: string, position: Position, sql: Sql): Final
     sha256: digest(sql),
     quick_check: String(first(sql, 'PRAGMA quick_check')?.[0]),
     foreign_keys_broken: all(sql, 'PRAGMA foreign_key_check').length,
+    state,
+    start: { lsn: start.lsn, hash: start.hash },
+    log_bytes: log.bytes,
+    log_rows_left: rowsLeft(sql),
     log: entries.map(({ end, text }) => [end.epoch, end.lsn, end.hash, decodeEntry(text).previous]),
   };
+}
+
+function rowsLeft(sql: Sql): number {
+  const row = first(
+    sql,
+    `SELECT (SELECT count(*) FROM _tidemark_changes WHERE id < s.last_change)
+      + (SELECT count(*) FROM _tidemark_segments WHERE last_lsn <= s.lsn) FROM _tidemark_log_start AS s`,
+  );
+  return Number(row?.[0] ?? 0);
+}
+
+export function tablesIn(sql: Sql): number {
+  return Number(first(sql, "SELECT count(*) FROM sqlite_schema WHERE type = 'table'")?.[0]);
 }

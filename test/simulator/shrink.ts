@@ -30,6 +30,8 @@ function* smallerThan(plan: Plan): Generator<Plan> {
     const fewer = Math.floor(operations * part);
     if (fewer >= 1 && fewer < operations) yield { ...plan, operations: fewer };
   }
+  if (plan.durability !== 'async') yield { ...plan, durability: 'async' };
+  if (plan.offsetMs !== 0) yield { ...plan, offsetMs: 0 };
   if (plan.skew !== null) yield { ...plan, skew: null };
   if (plan.older !== null) yield { ...plan, older: null };
   for (const [occasion, every] of Object.entries(plan.every))
@@ -38,7 +40,8 @@ function* smallerThan(plan: Plan): Generator<Plan> {
     if (plan.rates[rate] !== 0) yield { ...plan, rates: { ...plan.rates, [rate]: 0 } };
   if (workloads.length > 1)
     for (const left of workloads) yield { ...plan, workloads: workloads.filter((one) => one !== left) };
-  if (regions.length > 1) yield { ...plan, regions: regions.slice(0, -1) };
+  const needsFollower = plan.durability !== 'async' && regions.length === 2;
+  if (regions.length > 1 && !needsFollower) yield { ...plan, regions: regions.slice(0, -1) };
   if (clients > 1) yield { ...plan, clients: clients - 1, sessions: Math.min(plan.sessions, clients - 1) };
 }
 
@@ -57,6 +60,7 @@ const FAULT_RATES = [
   'keyed',
   'bounded',
   'users',
+  'ownDurability',
 ] as const satisfies readonly (keyof Plan['rates'])[];
 
 /**

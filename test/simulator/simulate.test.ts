@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { present } from '../../shared/assert.ts';
+import { DURABILITIES } from '../../shared/protocol/settings.ts';
 import { check } from './checker/check.ts';
 import { toJsonLines } from './history.ts';
 import { drawPlan, type Occasion, type Plan } from './plan.ts';
@@ -44,6 +45,21 @@ const KEPT: readonly { readonly seed: number; readonly plan: Partial<Plan>; read
     plan: { operations: 94 },
     why: 'a compare-and-set whose entry went with a crash found nothing to change when it was tried again',
   },
+  {
+    seed: 10_000_293,
+    plan: {},
+    why: 'a follower that was told late that the log was cut began a snapshot, though it had come further since',
+  },
+  {
+    seed: 10_000_649,
+    plan: { skew: null },
+    why: 'a piece of a snapshot that was asked for before a failed step led the copy back',
+  },
+  {
+    seed: 174,
+    plan: {},
+    why: 'what a follower was told to be settled came when there was a member more',
+  },
 ];
 
 describe('a kept seed', () => {
@@ -70,17 +86,27 @@ describe('the fixed seeds', () => {
       'reusedKey',
       'bounded',
       'users',
+      'ownDurability',
     ] as const;
     for (const rate of rates)
       expect(plans.filter((plan) => plan.rates[rate] > 0).length, rate).toBeGreaterThan(5);
     for (const occasion of Object.keys(present(plans[0], 'a plan').every) as Occasion[])
       expect(plans.filter((plan) => plan.every[occasion] !== null).length, occasion).toBeGreaterThan(5);
     expect(plans.filter((plan) => plan.skew !== null).length).toBeGreaterThan(5);
+    expect(plans.filter((plan) => plan.skew === null && plan.offsetMs > 0).length).toBeGreaterThan(20);
     expect(plans.filter((plan) => plan.older !== null).length).toBeGreaterThan(5);
   });
 
-  it('have seeds without followers, and with several', () => {
+  it('have seeds without followers, with several, and with several in a region', () => {
     const sizes = new Set(plans.map(({ regions }) => regions.length));
-    expect(sizes).toEqual(new Set([1, 2, 3, 4]));
+    expect(sizes).toEqual(new Set([1, 2, 3, 4, 5]));
+    expect(plans.filter(({ regions }) => new Set(regions).size < regions.length).length).toBeGreaterThan(5);
+  });
+
+  it('have every durability, and logs that are cut', () => {
+    for (const durability of DURABILITIES)
+      expect(plans.filter((plan) => plan.durability === durability).length, durability).toBeGreaterThan(5);
+    expect(plans.filter(({ limits }) => limits.claimBytesMax < 20_000).length).toBeGreaterThan(20);
+    expect(plans.filter(({ limits }) => limits.pieceRowsMax <= 3).length).toBeGreaterThan(20);
   });
 });

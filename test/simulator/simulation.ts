@@ -1,18 +1,25 @@
 import { assert, present } from '../../shared/assert.ts';
+import type { Settings } from '../../shared/protocol/settings.ts';
 import { type AskedTask, Client, keyOf, type Session } from './client.ts';
 import { Disasters } from './disasters.ts';
 import type { HistoryEvent } from './history.ts';
+import { type Region, REGIONS } from '../../shared/regions.ts';
+import { DURABILITIES } from '../../shared/protocol/settings.ts';
 import { Network } from './network.ts';
-import { drawPlan, type Plan, skewOf } from './plan.ts';
+import { Operator, OPERATOR } from './operator.ts';
+import { areClocksWrong, drawPlan, type Plan, skewOf } from './plan.ts';
 import { Random } from './random.ts';
+import { labelOf } from './recorder.ts';
 import { type Work, workOf } from './workload.ts';
 import type { Follow, Rows, Task } from './workloads/task.ts';
 import { World } from './world.ts';
 
 /** When faults stop, everything must have come to rest within this time. */
-const REST_MS_MAX = 10 * 60_000;
+const REST_MS_MAX = 20 * 60_000;
 /** When they stop for some only, those must have come to one state within this: what was in flight may take as long again. */
-const CONVERGE_MS_MAX = 5 * 60_000;
+const CONVERGE_MS_MAX = 10 * 60_000;
+/** What is asked of a world in which all is well must be answered within this. */
+const ANSWER_MS_MAX = 2 * 60_000;
 const SETUP_MS = 5_000;
 const STALENESS_MS = [0, 100, 5_000, 60_000];
 
@@ -62,6 +69,7 @@ class Simulation {
   readonly #world: World;
   readonly #network: Network;
   readonly #disasters: Disasters;
+  readonly #operator: Operator;
   readonly #clients: ReadonlyMap<string, Client>;
   readonly #work: Work;
   #ops = 0;
@@ -75,25 +83,27 @@ class Simulation {
     const skews = this.#random.fork();
     this.#world = new World({
       ...plan,
+      settings: settingsOf(plan),
       history,
       random: this.#random.fork(),
       skewOf: () => skewOf(plan, skews),
       faultsOf: (node) => this.#disasters.faultsOf(node),
       send: (envelope) => this.#network.send(envelope),
     });
+    const world = this.#world;
+    this.#operator = new Operator(world.surroundingsOf(OPERATOR));
     this.#clients = this.#makeClients();
-    this.#network = new Network({
-      world: this.#world,
-      clients: this.#clients,
-      random: this.#random.fork(),
-      plan,
-    });
-    this.#disasters.strike(this.#world, this.#network, [...this.#clients.keys()]);
+    const [operator, clients] = [this.#operator, this.#clients];
+    const others = new Map<string, Operator | Client>([...clients, [OPERATOR, operator]]);
+    this.#network = new Network({ world, others, random: this.#random.fork(), plan });
+    this.#disasters.strike({ world, network: this.#network, operator, clients: [...clients.keys()] });
   }
 
   run(): void {
-    this.#world.note({ event: 'leadership', epoch: this.#plan.epoch });
-    if (this.#plan.skew !== null) this.#world.note({ event: 'clocks' });
+    if (areClocksWrong(this.#plan)) this.#world.note({ event: 'clocks' });
+    let isMade = false;
+    this.#operator.begin(() => (isMade = true));
+    this.#stepWhile(() => !isMade);
     this.#runTask(present([...this.#clients.values()][0], 'a client'), this.#work.setup(), () => {});
     this.#stepWhile(() => this.#running > 0);
     // Every replica has the tables: what is not there yet for a session that has seen nothing is no failure of anybody's.
@@ -119,22 +129,44 @@ class Simulation {
   /** Faults stop for the leader and some followers. They must come to one state, and clients must be answered. */
   #coreHeals(): void {
     const core = this.#disasters.healSome();
-    for (const client of this.#clients.values()) this.#runTask(client, this.#work.readAll(1_000), () => {});
-    this.#stepUntil(this.#world.clock.now + CONVERGE_MS_MAX);
+    const { clock } = this.#world;
+    const end = clock.now + CONVERGE_MS_MAX;
+    this.#readAllSoon();
+    this.#stepUntil(end);
+    // A removal that was decided on before comes to its end meanwhile.
+    const stayed = new Set(this.#world.replicas.map(({ name }) => name));
     const at = Object.fromEntries(
-      core.map((name) => [name, present(this.#world.hosts.get(name), name).position]),
+      core
+        .filter((name) => stayed.has(name))
+        .map((name) => {
+          const host = this.#world.host(name);
+          return [labelOf(host.self), host.position];
+        }),
     );
     this.#world.note({ event: 'core-converged', at });
+    this.#readAll();
+    this.#stepUntil(clock.now + ANSWER_MS_MAX);
   }
 
   /** All faults stop: every client must get its answer, and every replica must come to rest at one position. */
   #livenessPhase(): void {
     this.#disasters.healAll();
-    for (const client of this.#clients.values()) this.#runTask(client, this.#work.readAll(1_000), () => {});
-    const { clock, hosts, objects } = this.#world;
+    this.#readAllSoon();
+    const { clock } = this.#world;
+    this.#stepUntil(clock.now + REST_MS_MAX);
+    this.#readAll();
     this.#stepUntil(clock.now + REST_MS_MAX);
     this.#world.note({ event: 'rest', planned: clock.planned });
-    for (const node of [...hosts.values(), ...objects.values()]) node.finish();
+    this.#world.finish();
+  }
+
+  /** At once, where that needs no follower: one of them may be waited for until the leader's longest pause is over. */
+  #readAllSoon(): void {
+    if (this.#plan.durability === 'async') this.#readAll();
+  }
+
+  #readAll(): void {
+    for (const client of this.#clients.values()) this.#runTask(client, this.#work.readAll(1_000), () => {});
   }
 
   #stepWhile(isGoingOn: () => boolean): void {
@@ -152,7 +184,7 @@ class Simulation {
       name: `session-${i}`,
       seen: null,
     }));
-    const { followers } = this.#world.leadership;
+    const { leader } = settingsOf(this.#plan);
     const random = this.#random.fork();
     const isHit = (rate: number) => this.#disasters.isOn && random.chance(rate);
     const made = Array.from({ length: clients }, (_, i) => {
@@ -160,7 +192,7 @@ class Simulation {
       return new Client({
         name,
         session: present(tokens[i % sessions], 'a session'),
-        nearest: random.pick([...this.#world.replicas, ...followers]),
+        regions: regionsFrom(random, leader),
         surroundings: this.#world.surroundingsOf(name),
         losesAnswer: () => isHit(rates.lostAnswer),
         meetsNewRouter: () => isHit(rates.newRouter),
@@ -204,10 +236,31 @@ class Simulation {
     });
   }
 
-  #bounded(task: Omit<AskedTask, 'stalenessMsMax'>): AskedTask {
+  #bounded(asked: Omit<AskedTask, 'stalenessMsMax' | 'durability'>): AskedTask {
+    const ownDurability =
+      asked.kind === 'write' && this.#disasters.isOn && this.#random.chance(this.#plan.rates.ownDurability);
+    const task = { ...asked, durability: ownDurability ? this.#random.pick(DURABILITIES) : null };
     const isBounded =
       task.kind === 'read' && task.consistency === 'session' && this.#random.chance(this.#plan.rates.bounded);
     if (!isBounded || !this.#disasters.isOn) return { ...task, stalenessMsMax: null };
     return { ...task, consistency: 'bounded', stalenessMsMax: this.#random.pick(STALENESS_MS) };
   }
+}
+
+function settingsOf({ regions: [leader, ...followers], durability }: Plan): Settings {
+  return { leader: present(leader, 'a region'), followers, partitions: 1, durability };
+}
+
+/** The leader's neighbours learn nothing from followers, so most clients are far from it. */
+function regionsFrom(random: Random, leader: Region): Region[] {
+  const regions = shuffled(random, REGIONS);
+  if (random.chance(0.3)) return regions;
+  return [...regions.filter((region) => region !== leader), leader];
+}
+
+function shuffled<T>(random: Random, list: readonly T[]): T[] {
+  return list
+    .map((one) => ({ one, order: random.bits() }))
+    .toSorted((a, b) => a.order - b.order)
+    .map(({ one }) => one);
 }

@@ -19,19 +19,17 @@ export interface StorageOptions {
  * core are savepoints in it.
  */
 export class Storage implements Sql {
-  readonly #node: NodeSql;
+  readonly #options: StorageOptions;
+  #node: NodeSql;
   readonly #controls = new Map<string, StatementSync>();
   #isOpen = false;
   #depth = 0;
   /** Uses of SQL until the armed fault; null where none is armed. */
   #usesLeft: number | null = null;
 
-  constructor({ now, random }: StorageOptions) {
-    this.#node = new NodeSql({ now, reads: 'at once' });
-    this.#node.database.function('random', random);
-    this.#node.database.function('randomblob', (bytes) =>
-      Uint8Array.from({ length: Math.max(1, Number(bytes)) }, () => Number(random() & 0xffn)),
-    );
+  constructor(options: StorageOptions) {
+    this.#options = options;
+    this.#node = newNode(options);
   }
 
   exec(text: string, ...bindings: readonly SqlValue[]): SqlCursor {
@@ -81,6 +79,13 @@ export class Storage implements Sql {
     this.#isOpen = false;
   }
 
+  /** Deletes everything, at once and for good. */
+  erase(): void {
+    this.close();
+    this.#node = newNode(this.#options);
+    this.#isOpen = false;
+  }
+
   /** Makes the step that follows fail after so many uses of SQL, or at its end; null: not at all. */
   arm(uses: number | null): void {
     this.#usesLeft = uses;
@@ -94,6 +99,16 @@ export class Storage implements Sql {
   }
 
   close(): void {
+    this.#controls.clear();
     this.#node.close();
   }
+}
+
+function newNode({ now, random }: StorageOptions): NodeSql {
+  const node = new NodeSql({ now, reads: 'at once' });
+  node.database.function('random', random);
+  node.database.function('randomblob', (bytes) =>
+    Uint8Array.from({ length: Math.max(1, Number(bytes)) }, () => Number(random() & 0xffn)),
+  );
+  return node;
 }

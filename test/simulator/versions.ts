@@ -29,7 +29,7 @@ export class Versions {
     if (isFromOld === this.#old.has(envelope.to)) return { deliver: envelope };
     if (envelope.kind === 'call') {
       const { call } = envelope;
-      if (!isReplicaCall(call)) return { deliver: envelope };
+      if (!isReplicaCall(call) || SAME_AS_EVER.has(call.kind)) return { deliver: envelope };
       if (!isFromOld) return { refuse: { kind: 'unknown-version', version: MESSAGE_VERSION } };
       return { deliver: { ...envelope, call: inOldForm(call) } };
     }
@@ -38,6 +38,9 @@ export class Versions {
     return { deliver: { ...envelope, reply: { kind: 'batch', batch: oldBatch(reply.batch) } } };
   }
 }
+
+/** What the directory asks has no version, and is what it was. */
+const SAME_AS_EVER: ReadonlySet<string> = new Set(['assign', 'erase']);
 
 function inOldForm(call: Call): Call {
   switch (call.kind) {
@@ -49,6 +52,8 @@ function inOldForm(call: Call): Call {
       return { kind: 'read', request: { ...call.request, version: OLD_VERSION } };
     case 'pull':
       return { kind: 'pull', request: { ...call.request, version: OLD_VERSION } };
+    case 'copy':
+      return { kind: 'copy', request: { ...call.request, version: OLD_VERSION } };
     default:
       return call;
   }

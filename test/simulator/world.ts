@@ -1,17 +1,20 @@
 import { present } from '../../shared/assert.ts';
+import { recordOf, replicasOf } from '../../shared/directory/record.ts';
 import { savePhase } from '../../shared/directory/store.ts';
-import { Directory } from '../../shared/directory/directory.ts';
 import type { LogLimits } from '../../shared/limits.ts';
 import { toEpoch } from '../../shared/lsn.ts';
-import { run, type Sql } from '../../shared/ports.ts';
+import type { Sql } from '../../shared/ports.ts';
 import type { Leadership, ReplicaRef } from '../../shared/protocol/assignment.ts';
 import type { DatabaseRecord } from '../../shared/protocol/messages.ts';
+import type { Settings } from '../../shared/protocol/settings.ts';
 import type { Region } from '../../shared/regions.ts';
 import { Devices } from '../../shared/session/devices.ts';
 import { Clock } from './clock.ts';
-import { DATABASE, type Hosts, INCARNATION, leadershipOf, startCluster, storageOf } from './cluster.ts';
+import { DATABASE, INCARNATION, storageOf } from './cluster.ts';
+import { SimulatedDirectory } from './directory.ts';
 import { DIRECTORY, sessionOf } from './edge.ts';
 import type { Happening, HistoryEvent } from './history.ts';
+import { Host } from './host.ts';
 import { LocalClock, type Skew } from './local-clock.ts';
 import type { Envelope } from './messages.ts';
 import { type Handle, SimulatedObject } from './object.ts';
@@ -20,7 +23,7 @@ import type { Faults, Surroundings } from './surroundings.ts';
 import { USERS } from './workload.ts';
 
 export interface WorldParts {
-  readonly regions: readonly Region[];
+  readonly settings: Settings;
   readonly epoch: number;
   readonly limits: LogLimits;
   readonly random: Random;
@@ -30,36 +33,58 @@ export interface WorldParts {
   readonly send: (envelope: Envelope) => void;
 }
 
-/** All nodes of one deployment with one database, and the time that passes for them. A replica is named after its region. */
+const REPLICA_NAME = new RegExp(`^${DATABASE}/${INCARNATION}/0/([a-z-]+)(?:/[0-9]+)?$`);
+
+/** All nodes of one deployment with one database, and the time that passes for them. An object is there once it is sent to. */
 export class World {
   readonly clock = new Clock();
-  readonly leadership: Leadership;
-  readonly record: DatabaseRecord;
-  readonly hosts: Hosts;
-  readonly objects = new Map<string, SimulatedObject>();
+  readonly hosts = new Map<string, Host>();
+  readonly directory: SimulatedDirectory;
+  readonly objects = new Map<string, SimulatedObject | SimulatedDirectory>();
   readonly #parts: WorldParts;
   readonly #clocks = new Map<string, LocalClock>();
 
   constructor(parts: WorldParts) {
     this.#parts = parts;
-    this.leadership = leadershipOf(parts.regions, toEpoch(parts.epoch));
-    this.record = recordOf(this.leadership);
-    const { leadership } = this;
-    const { random, faultsOf, limits } = parts;
-    this.hosts = startCluster({
-      leadership,
-      random,
-      faultsOf,
-      limits,
-      surroundingsOf: (node) => this.surroundingsOf(node),
-    });
-    savePhase(this.#addObject(DIRECTORY, directory), { kind: 'ready', record: this.record });
-    for (const user of USERS) this.#addObject(sessionOf(user), session);
+    const node = this.#partsOf(DIRECTORY);
+    this.directory = new SimulatedDirectory(node);
+    this.objects.set(DIRECTORY, this.directory);
+    toBeMade(node.storage, parts);
+    for (const user of USERS) {
+      const name = sessionOf(user);
+      this.objects.set(name, new SimulatedObject({ name, ...this.#partsOf(name), load: session }));
+    }
+    this.note({ event: 'leadership', epoch: parts.epoch });
+    this.note({ event: 'limits', limits: parts.limits });
   }
 
+  get record(): DatabaseRecord {
+    return present(this.directory.record, 'a database');
+  }
+
+  get leadership(): Leadership {
+    return present(this.record.partitions[0], 'a partition');
+  }
+
+  /** Those that the database has now. */
   get replicas(): readonly ReplicaRef[] {
-    const { leader, followers } = this.leadership;
-    return [leader, ...followers];
+    return replicasOf(this.leadership);
+  }
+
+  host(name: string): Host {
+    return present(this.hosts.get(name), `a replica named ${name}`);
+  }
+
+  /** The node of that name, which is there from now on if it can be; null for a client's. */
+  node(name: string): Host | SimulatedObject | SimulatedDirectory | null {
+    const known = this.hosts.get(name) ?? this.objects.get(name);
+    if (known !== undefined) return known;
+    const region = REPLICA_NAME.exec(name)?.[1];
+    if (region === undefined) return null;
+    const { limits } = this.#parts;
+    const host = new Host({ self: { name, region: region as Region }, ...this.#partsOf(name), limits });
+    this.hosts.set(name, host);
+    return host;
   }
 
   /** What a node that is not the world's own needs of it: a client with its router. */
@@ -77,34 +102,38 @@ export class World {
     this.#parts.history.push({ t: this.clock.now, ...happening });
   }
 
-  close(): void {
-    for (const host of this.hosts.values()) host.close();
-    for (const object of this.objects.values()) object.close();
+  /** The end: what every node holds is written down. */
+  finish(): void {
+    for (const object of this.objects.values()) object.finish();
+    const belonging = new Set(this.replicas.map(({ name }) => name));
+    for (const [name, host] of this.hosts) host.finish(belonging.has(name));
   }
 
-  /** Gives its storage: what is written there before its first call is durable. */
-  #addObject(name: string, load: (sql: Sql) => Handle): Sql {
+  close(): void {
+    for (const node of [...this.hosts.values(), ...this.objects.values()]) node.close();
+  }
+
+  #partsOf(name: string) {
     const surroundings = this.surroundingsOf(name);
     const storage = storageOf(surroundings, this.#parts.random.fork());
-    const faults = this.#parts.faultsOf(name);
-    this.objects.set(name, new SimulatedObject({ name, surroundings, storage, faults, load }));
-    return storage;
+    return { surroundings, storage, faults: this.#parts.faultsOf(name) };
   }
 }
 
-function recordOf(leadership: Leadership): DatabaseRecord {
-  const { leader, followers } = leadership;
-  return {
-    database: DATABASE,
-    incarnation: INCARNATION,
-    settings: {
-      leader: leader.region,
-      followers: followers.map(({ region }) => region),
-      partitions: 1,
-      durability: 'async',
-    },
-    partitions: [leadership],
+/** A directory that has decided to make the database, and told nobody yet. */
+function toBeMade(sql: Sql, { settings, epoch }: WorldParts): void {
+  const { record, lastNumber } = recordOf({ database: DATABASE, incarnation: INCARNATION, settings });
+  const partitions = record.partitions.map((leadership) => ({ ...leadership, epoch: toEpoch(epoch) }));
+  const unassigned = partitions.flatMap(replicasOf).map(({ name }) => name);
+  const made = {
+    record: { ...record, partitions },
+    lastNumber,
+    unassigned,
+    unsettled: [],
+    unerased: [],
+    attempts: 0,
   };
+  savePhase(sql, { kind: 'creating', ...made });
 }
 
 /** What durable-objects/session.ts does. */
@@ -114,14 +143,5 @@ function session(sql: Sql): Handle {
     if (call.kind !== 'advance') return { kind: 'seen', seen: devices.seen() };
     devices.advance(call.partition, call.position);
     return { kind: 'advanced' };
-  };
-}
-
-/** What durable-objects/directory.ts does once a database is made. */
-function directory(sql: Sql): Handle {
-  const core = new Directory(sql);
-  return () => {
-    run(sql, 'SELECT 1');
-    return { kind: 'record', record: core.record() };
   };
 }

@@ -65,6 +65,7 @@ export class Client {
       user: task.user,
       consistency: task.consistency,
       staleness_ms_max: task.stalenessMsMax,
+      durability: task.durability,
       need: session.seen,
       bound_ms: TRIES_MAX * (boundMs(task) + AGAIN_MS),
       does:

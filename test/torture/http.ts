@@ -120,9 +120,9 @@ function read({ status, headers }: Response, body: string): Told {
   return { kind: 'refused', code, token, tokenText };
 }
 
-/** The position in a token of one partition: `t1.KEY ID.0-EPOCH-LSN.MAC` (shared/session/token.ts). */
+/** The position in a token of one partition: `t1.KEY ID.0-EPOCH-LSN.MAC`, with or without `~SESSION ID` (shared/session/token.ts). */
 function seenIn(token: string): Position | null {
-  const payload = token.split('.')[2] ?? '';
+  const [payload = ''] = (token.split('.')[2] ?? '').split('~');
   if (payload === '') return null;
   const [, epoch, lsn] = payload.split('-').map(Number);
   return positionOf(epoch ?? Number.NaN, lsn ?? Number.NaN);

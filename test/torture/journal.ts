@@ -91,5 +91,11 @@ export class Journal {
 
 /** The order in which writes were committed, as the simulator's leader writes it down when it happens. */
 export function appends(replica: string, log: readonly LoggedEntry[]): Append[] {
-  return log.map(({ position, ops: [op] }) => ({ event: 'append', replica, position, op: op ?? null }));
+  return log.map(({ position, ops: [op] }) => ({
+    event: 'append',
+    replica,
+    position,
+    op: op ?? null,
+    bytes: 0,
+  }));
 }

@@ -138,6 +138,7 @@ class Torture {
       ...task,
       statements: [...task.statements, CREATE_JOURNAL],
       stalenessMsMax: null,
+      durability: null,
       reusedKey: null,
     });
     if (event !== 'ok') throw new Error('the tables were not made');
@@ -244,5 +245,5 @@ class Torture {
 }
 
 function unbounded(task: Task): AskedTask {
-  return { ...task, stalenessMsMax: null, reusedKey: null };
+  return { ...task, stalenessMsMax: null, reusedKey: null, durability: null };
 }

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Directory, type DirectoryEffect, type DirectoryEvent } from '../../shared/directory/directory.ts';
 import { all } from '../../shared/ports.ts';
-import { roleOf } from '../../shared/protocol/assignment.ts';
+import { EPOCH_FIRST } from '../../shared/lsn.ts';
+import { type Assignment, roleOf } from '../../shared/protocol/assignment.ts';
 import type { Settings } from '../../shared/protocol/settings.ts';
 import { NodeSql } from '../simulator/node-sql.ts';
 
@@ -42,6 +43,11 @@ function crash(): void {
   directory = new Directory(sql);
 }
 
+function confirm(replica: string): DirectoryEffect[] {
+  const reply = { epoch: EPOCH_FIRST, revision: 1, isSettled: true };
+  return step({ kind: 'assigned', replica, reply, now: 0 });
+}
+
 function assigned(effects: readonly DirectoryEffect[]): string[] {
   return effects.flatMap((effect) => (effect.kind === 'assign' ? [effect.assignment.self.name] : []));
 }
@@ -50,9 +56,13 @@ function erased(effects: readonly DirectoryEffect[]): string[] {
   return effects.flatMap((effect) => (effect.kind === 'erase' ? [effect.replica.name] : []));
 }
 
+function confirmed({ self, epoch, revision }: Assignment): DirectoryEffect[] {
+  return step({ kind: 'assigned', replica: self.name, reply: { epoch, revision, isSettled: true }, now: 0 });
+}
+
 function settle(effects: readonly DirectoryEffect[]): DirectoryEffect[] {
   return [
-    ...assigned(effects).flatMap((replica) => step({ kind: 'assigned', replica })),
+    ...effects.flatMap((effect) => (effect.kind === 'assign' ? confirmed(effect.assignment) : [])),
     ...erased(effects).flatMap((replica) => step({ kind: 'erased', replica })),
   ];
 }
@@ -65,10 +75,10 @@ describe('creating', () => {
     const roles = effects.flatMap((effect) => (effect.kind === 'assign' ? [roleOf(effect.assignment)] : []));
     expect(roles).toEqual(['leader', 'follower', 'follower']);
 
-    step({ kind: 'assigned', replica: NAMES[0]! });
-    step({ kind: 'assigned', replica: NAMES[2]! });
+    confirm(NAMES[0]!);
+    confirm(NAMES[2]!);
     expect(directory.record()).toBeNull();
-    expect(step({ kind: 'assigned', replica: NAMES[1]! })).toEqual([{ kind: 'wake', at: null }]);
+    expect(confirm(NAMES[1]!)).toEqual([{ kind: 'wake', at: null }]);
 
     const record = directory.record();
     expect(record).toMatchObject({ database: 'shop', incarnation: 'one', settings: SETTINGS });
@@ -76,10 +86,11 @@ describe('creating', () => {
       {
         partition: 0,
         epoch: 1,
+        revision: 1,
         leader: { name: NAMES[0], region: 'weur' },
         followers: [
-          { name: NAMES[1], region: 'enam' },
-          { name: NAMES[2], region: 'apac' },
+          { name: NAMES[1], region: 'enam', membership: 'member' },
+          { name: NAMES[2], region: 'apac', membership: 'member' },
         ],
       },
     ]);
@@ -114,7 +125,7 @@ describe('creating', () => {
 
   it('[DI3] after a crash goes on where it was, by the next create, lookup or alarm', () => {
     const first = step(create());
-    step({ kind: 'assigned', replica: assigned(first)[0]! });
+    confirm(assigned(first)[0]!);
     crash();
 
     expect(directory.record()).toBeNull();
@@ -193,7 +204,7 @@ describe('erasing', () => {
     settle(step(ERASE));
     settle(step(create('two')));
     for (const replica of NAMES) {
-      expect(step({ kind: 'assigned', replica })).toEqual([]);
+      expect(confirm(replica)).toEqual([]);
       expect(step({ kind: 'erased', replica })).toEqual([]);
     }
     expect(directory.record()?.incarnation).toBe('two');
@@ -213,7 +224,7 @@ it('[DI8] whatever is lost or repeated, a database is found only while all its r
         if (effect?.kind === 'assign') {
           const replica = effect.assignment.self.name;
           holding.add(replica);
-          waiting.push(...step({ kind: 'assigned', replica }));
+          waiting.push(...confirmed(effect.assignment));
         }
         if (effect?.kind === 'erase') {
           holding.delete(effect.replica.name);

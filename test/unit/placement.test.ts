@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import type { Leadership, ReplicaRef } from '../../shared/protocol/assignment.ts';
+import { shortName } from '../../shared/protocol/names.ts';
 import { REGIONS, type Region } from '../../shared/regions.ts';
 import type { Env } from '../../workers/env.ts';
-import { nearestRegion, nearestReplica, placeOf } from '../../workers/placement.ts';
+import { candidatesOf, nearestRegion, placeOf } from '../../workers/placement.ts';
 import { recordFor } from './router-fakes.ts';
 
 const SIMULATING = { TIDEMARK_SIMULATE_REGIONS: 'true' } as Env;
@@ -15,16 +17,22 @@ function requestFrom(region: string | null, cf?: object): Request {
   return Object.assign(request, { cf });
 }
 
-function nearestTo(place: ReturnType<typeof placeOf>, leader: Region, followers: readonly Region[]): string {
-  const [leadership] = recordFor('d', 'i', {
-    leader,
-    followers,
-    partitions: 1,
-    durability: 'async',
-  }).partitions;
+const TOKYO = placeOf(SIMULATING, requestFrom('apac-ne'));
+
+function leadershipOf(leader: Region, followers: readonly Region[]): Leadership {
+  const settings = { leader, followers, partitions: 1, durability: 'async' } as const;
+  const [leadership] = recordFor('d', 'i', settings).partitions;
   if (leadership === undefined) throw new Error('no partition');
-  return nearestReplica(place, leadership).region;
+  return leadership;
 }
+
+/** The short names of the candidates, for a caller in Tokyo. */
+function candidates(leadership: Leadership, key = 'a session', avoided: readonly string[] = []): string[] {
+  const isAvoided = (replica: ReplicaRef) => avoided.includes(shortName(replica));
+  return candidatesOf(TOKYO, leadership, { affinity: () => key, isAvoided }).map(shortName);
+}
+
+const KEYS = Array.from({ length: 3000 }, (_, i) => `key ${i}`);
 
 describe('placement', () => {
   it('[PL1] finds every region nearest to itself', () => {
@@ -33,10 +41,54 @@ describe('placement', () => {
   });
 
   it('[PL1] picks the nearest of the replicas, leader or follower', () => {
-    const tokyo = placeOf(SIMULATING, requestFrom('apac-ne'));
-    expect(nearestTo(tokyo, 'weur', ['enam', 'apac'])).toBe('apac');
-    expect(nearestTo(tokyo, 'wnam', ['enam', 'weur'])).toBe('wnam');
-    expect(nearestTo(tokyo, 'weur', [])).toBe('weur');
+    expect(candidates(leadershipOf('weur', ['enam', 'apac']))).toEqual(['apac']);
+    expect(candidates(leadershipOf('wnam', ['enam', 'weur']))).toEqual(['wnam']);
+    expect(candidates(leadershipOf('weur', []))).toEqual(['weur']);
+  });
+
+  it('[PL5] takes no replica that has not joined yet', () => {
+    const { followers, ...leadership } = leadershipOf('weur', ['apac', 'apac', 'enam']);
+    const joining = followers.map((one) => ({ ...one, membership: 'joining' as const }));
+    const [, second, third] = followers;
+    if (second === undefined || third === undefined) throw new Error('three followers');
+    expect(candidates({ ...leadership, followers: [...joining.slice(0, 1), second, third] })).toEqual([
+      'apac/2',
+    ]);
+    expect(candidates({ ...leadership, followers: joining })).toEqual(['weur']);
+  });
+
+  it('[PL6] spreads sessions evenly over the replicas of a region, and no session over several', () => {
+    const leadership = leadershipOf('weur', ['apac', 'apac', 'apac', 'enam']);
+    const counts = Map.groupBy(KEYS, (key) => candidates(leadership, key)[0] ?? '');
+    expect([...counts.keys()].toSorted()).toEqual(['apac', 'apac/2', 'apac/3']);
+    for (const { length } of counts.values()) expect(Math.abs(length - 1000)).toBeLessThan(100);
+    expect(candidates(leadership, 'ada')).toEqual(candidates(leadership, 'ada'));
+    expect(candidates(leadership, 'ada').toSorted()).toEqual(['apac', 'apac/2', 'apac/3']);
+  });
+
+  it('[PL6] moves only the sessions of a replica that went, and to those that are left', () => {
+    const before = leadershipOf('weur', ['apac', 'apac', 'apac']);
+    const after = { ...before, followers: before.followers.slice(0, 2) };
+    for (const key of KEYS.slice(0, 300)) {
+      const [first, second] = candidates(before, key).filter((name) => name !== 'apac/3');
+      expect(candidates(after, key)).toEqual([first, second]);
+    }
+  });
+
+  it('[PL7] leaves out what is to be avoided, and where that is all, has only the leader left', () => {
+    const leadership = leadershipOf('weur', ['apac', 'apac', 'enam']);
+    expect(candidates(leadership, 'ada', ['apac'])).toEqual(['apac/2']);
+    expect(candidates(leadership, 'ada', ['apac', 'apac/2'])).toEqual([]);
+    // There is nobody to ask instead of a leader.
+    expect(candidates(leadershipOf('apac', []), 'ada', ['apac'])).toEqual(['apac']);
+  });
+
+  it('[PL6] asks who reads only where there is a choice', () => {
+    const affinity = () => {
+      throw new Error('nobody needs to know');
+    };
+    const one = leadershipOf('weur', ['apac', 'enam']);
+    expect(candidatesOf(TOKYO, one, { affinity, isAvoided: () => false })).toHaveLength(1);
   });
 
   it.each([

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { BODY_BYTES_MAX } from '../../shared/limits.ts';
+import { BODY_BYTES_MAX, FOLLOWERS_MAX } from '../../shared/limits.ts';
 import { FakeDeployment, problemOf } from './router-fakes.ts';
 
 describe('databases', () => {
@@ -11,7 +11,9 @@ describe('databases', () => {
     const shape = {
       database: deployment.database,
       settings: { leader: 'oc', followers: [], partitions: 1, durability: 'async' },
-      partitions: [{ partition: 0, epoch: 1, leader: 'oc', followers: [] }],
+      partitions: [
+        { partition: 0, epoch: 1, revision: 1, leader: 'oc', followers: [], members: [], joining: [] },
+      ],
     };
     expect(await created.json()).toEqual(shape);
     expect(created.headers.get('Tidemark-Session')).toMatch(/^t1\.0\.\./);
@@ -40,10 +42,28 @@ describe('databases', () => {
     }
   });
 
+  it('[DB9] makes as many followers in a region as it is named, whatever the order of a retry', async () => {
+    const deployment = new FakeDeployment();
+    const path = `/v1/databases/${deployment.database}`;
+    const body = { leader: 'weur', followers: ['enam', 'oc', 'enam'], durability: 'quorum' };
+    const created = await deployment.request('PUT', path, { body });
+    expect(created.status).toBe(201);
+    expect(await created.json()).toMatchObject({
+      settings: { followers: ['enam', 'oc', 'enam'], durability: 'quorum' },
+      partitions: [{ followers: ['enam', 'oc', 'enam'], members: ['enam', 'oc', 'enam/2'], joining: [] }],
+    });
+    const retry = { followers: ['oc', 'enam', 'enam'], durability: 'quorum' };
+    expect((await deployment.request('PUT', path, { body: retry })).status).toBe(200);
+    const others = { followers: ['oc', 'oc', 'enam'], durability: 'quorum' };
+    expect((await deployment.request('PUT', path, { body: others })).status).toBe(409);
+  });
+
   it.each([
     [{ partitions: 2 }, 'partitions must be 1: more are not supported yet'],
-    [{ durability: 'quorum' }, 'quorum is not supported yet'],
-    [{ followers: ['enam', 'enam'] }, 'different regions'],
+    [{ durability: 'quorum' }, 'quorum needs at least 1 follower'],
+    [{ durability: 'semi-sync', followers: [] }, 'semi-sync needs at least 1 follower'],
+    [{ durability: 'all' }, 'all needs at least 1 follower'],
+    [{ followers: Array(FOLLOWERS_MAX + 1).fill('enam') }, `at most ${FOLLOWERS_MAX} regions`],
     [{ leader: 'enam', followers: ['weur', 'enam'] }, "leader's region enam"],
     [{ leader: 'mars' }, 'leader must be one of'],
   ])('[DB3] refuses %j: what is not supported yet is never weakened in silence', async (body, detail) => {
@@ -68,6 +88,8 @@ describe('databases', () => {
         ['POST', '/query'],
         ['GET', '/digest'],
         ['GET', '/replication'],
+        ['POST', '/followers'],
+        ['DELETE', '/followers/enam'],
       ]) {
         const answer = await deployment.request(method as string, `/v1/databases/${name}${tail}`);
         expect(await problemOf(answer)).toMatchObject({ status: 400, code: 'invalid-request' });
@@ -101,6 +123,7 @@ describe('databases', () => {
       ['POST', '/query'],
       ['GET', '/digest'],
       ['GET', '/replication'],
+      ['DELETE', '/followers/enam'],
     ]) {
       const answer = await deployment.request(method as string, path + tail);
       expect(await problemOf(answer)).toMatchObject({ status: 404, code: 'database-not-found' });

@@ -1,19 +1,32 @@
 import { router } from '../../workers/router.ts';
 import type { Env } from '../../workers/env.ts';
-import type { Failure } from '../../shared/failure.ts';
+import { Directory, type DirectoryEvent } from '../../shared/directory/directory.ts';
+import { recordOf } from '../../shared/directory/record.ts';
+import { type Failure, Refusal } from '../../shared/failure.ts';
+import type { Behind } from '../../shared/log/lag.ts';
 import { toEpoch, toLsn } from '../../shared/lsn.ts';
 import type { Position } from '../../shared/position.ts';
-import type { ReplicaRef } from '../../shared/protocol/assignment.ts';
 import type {
+  ChangeReply,
   DatabaseRecord,
   DirectoryRpc,
   ExecuteRequest,
+  FollowerState,
+  FollowerWish,
+  JoinReport,
+  LineStatus,
   ReadRequest,
+  Relayed,
   ReplicaAnswer,
   ReplicaRpc,
+  ReplicaStatus,
   SessionRpc,
+  StorageStatus,
 } from '../../shared/protocol/messages.ts';
+import { shortName } from '../../shared/protocol/names.ts';
 import type { Settings } from '../../shared/protocol/settings.ts';
+import type { Region } from '../../shared/regions.ts';
+import { NodeSql } from '../simulator/node-sql.ts';
 
 const ADMIN_KEY = 'test-admin-key';
 
@@ -22,7 +35,7 @@ export function at(lsn: number, epoch = 1): Position {
 }
 
 export function done(lsn: number, body = '{"results":[],"receipt":{}}'): ReplicaAnswer {
-  return { kind: 'done', body, position: at(lsn) };
+  return { kind: 'done', body, position: at(lsn), revision: 1 };
 }
 
 export function failed(failure: Failure, lsn: number | null = null): ReplicaAnswer {
@@ -50,8 +63,8 @@ export class FakeReplica implements ReplicaRpc {
     return this.onRead(request);
   }
 
-  async status(lagsOf: readonly Position[]) {
-    return this.onStatus(lagsOf);
+  async status(appliedOf: readonly Relayed[]) {
+    return this.onStatus(appliedOf);
   }
 
   async digest() {
@@ -61,6 +74,7 @@ export class FakeReplica implements ReplicaRpc {
   assign = notAsked;
   append = notAsked;
   pull = notAsked;
+  copy = notAsked;
   erase = notAsked;
 }
 
@@ -68,22 +82,26 @@ async function notAsked(): Promise<never> {
   throw new Error('the edge has no business with this');
 }
 
+/** The core of a real directory, whose replicas confirm all they are told. */
 class FakeDirectory implements DirectoryRpc {
-  record: DatabaseRecord | null = null;
   lookups = 0;
+  readonly #core = new Directory(new NodeSql());
   readonly #incarnation: () => string;
 
   constructor(incarnation: () => string) {
     this.#incarnation = incarnation;
   }
 
+  get record(): DatabaseRecord | null {
+    return this.#core.record();
+  }
+
   async create(database: string, settings: Settings) {
-    if (this.record !== null) {
-      const isSame = JSON.stringify(this.record.settings) === JSON.stringify(settings);
-      return { kind: isSame ? ('existed' as const) : ('differs' as const), record: this.record };
-    }
-    this.record = recordFor(database, this.#incarnation(), settings);
-    return { kind: 'created' as const, record: this.record };
+    const incarnation = this.#incarnation();
+    this.#step({ kind: 'create', database, settings, incarnation, now: 0 });
+    const reply = this.#core.createReply(settings, incarnation);
+    if (reply === null) throw new Error('a replica did not confirm');
+    return reply;
   }
 
   async lookup() {
@@ -93,8 +111,40 @@ class FakeDirectory implements DirectoryRpc {
 
   async erase() {
     const wasThere = this.record !== null;
-    this.record = null;
+    this.#step({ kind: 'erase', now: 0 });
     return wasThere;
+  }
+
+  async addFollower(wish: FollowerWish) {
+    return this.#change({ kind: 'add-follower', wish, now: 0 });
+  }
+
+  async removeFollower(region: Region, replica: string | null) {
+    return this.#change({ kind: 'remove-follower', region, replica, now: 0 });
+  }
+
+  async report(report: JoinReport) {
+    this.#step({ kind: 'report', report, now: 0 });
+  }
+
+  #change(event: DirectoryEvent): ChangeReply {
+    try {
+      this.#step(event);
+      return this.record === null ? { kind: 'absent' } : { kind: 'changed', record: this.record };
+    } catch (error) {
+      if (error instanceof Refusal) return { kind: 'refused', failure: error.failure };
+      throw error;
+    }
+  }
+
+  #step(event: DirectoryEvent): void {
+    for (const effect of this.#core.step(event)) {
+      if (effect.kind === 'erase') this.#step({ kind: 'erased', replica: effect.replica.name });
+      if (effect.kind !== 'assign') continue;
+      const { self, epoch, revision } = effect.assignment;
+      const reply = { epoch, revision, isSettled: true };
+      this.#step({ kind: 'assigned', replica: self.name, reply, now: 0 });
+    }
   }
 }
 
@@ -113,18 +163,9 @@ class FakeSession implements SessionRpc {
   }
 }
 
+/** All followers are members; the second one of a region is `…/REGION/2`. */
 export function recordFor(database: string, incarnation: string, settings: Settings): DatabaseRecord {
-  const refs: ReplicaRef[] = [settings.leader, ...settings.followers].map((region) => ({
-    name: `${incarnation}/${region}`,
-    region,
-  }));
-  const [leader, ...followers] = refs;
-  return {
-    database,
-    incarnation,
-    settings,
-    partitions: [{ partition: 0, epoch: toEpoch(1), leader: leader as ReplicaRef, followers }],
-  };
+  return recordOf({ database, incarnation, settings }).record;
 }
 
 function byName<T>(make: (name: string) => T) {
@@ -179,10 +220,10 @@ export class FakeDeployment {
   }
 
   /** Leader in weur, follower in enam. */
-  async withDatabase(): Promise<this> {
+  async withDatabase(followers: readonly Region[] = ['enam']): Promise<this> {
     await this.directory.create(this.database, {
       leader: 'weur',
-      followers: ['enam'],
+      followers,
       partitions: 1,
       durability: 'async',
     });
@@ -190,15 +231,25 @@ export class FakeDeployment {
   }
 
   get leader(): FakeReplica {
-    return this.#replicaIn('weur');
+    return this.replica('weur');
   }
 
   get follower(): FakeReplica {
-    return this.#replicaIn('enam');
+    return this.replica('enam');
   }
 
-  #replicaIn(region: string): FakeReplica {
-    return this.replicas.getByName(`${this.record.incarnation}/${region}`);
+  /** Of the followers in enam, the one with this number. */
+  sibling(number: number): FakeReplica {
+    return number === 1 ? this.follower : this.replica(`enam/${number}`);
+  }
+
+  /** By its short name, such as `enam/2`. */
+  replica(short: string): FakeReplica {
+    const [leadership] = this.record.partitions;
+    const refs = leadership === undefined ? [] : [leadership.leader, ...leadership.followers];
+    const ref = refs.find((one) => shortName(one) === short);
+    if (ref === undefined) throw new Error(`the database has no replica ${short}`);
+    return this.replicas.getByName(ref.name);
   }
 
   sessionOf(user: string): FakeSession {
@@ -225,6 +276,45 @@ export class FakeDeployment {
   }
 }
 
+/** Of a replica that holds what follows `log_after`; sizes that no two of them share. */
+function storage(database_bytes: number): StorageStatus {
+  return { database_bytes, log_bytes: database_bytes / 2, log_after: toLsn(0) };
+}
+
+/** Behind by what an LSN of `head` makes of it: each entry has ten bytes and a tenth of a second. */
+export function lag(lsn: number, head: number): Behind {
+  const entries = head - lsn;
+  return { lsn: toLsn(lsn), lag_entries: entries, lag_bytes: entries * 10, lag_seconds: entries / 10 };
+}
+
+export function leaderStatus(lsn: number, followers: readonly LineStatus[] = []): ReplicaStatus {
+  return {
+    kind: 'leader',
+    epoch: toEpoch(1),
+    revision: 1,
+    head: at(lsn),
+    settled: toLsn(lsn),
+    followers,
+    held: 0,
+    storage: storage(8192),
+  };
+}
+
+export function followerStatus(lsn: number, state: FollowerState = 'streaming'): ReplicaStatus {
+  return {
+    kind: 'follower',
+    epoch: toEpoch(1),
+    revision: 1,
+    applied: state === 'installing' ? null : at(lsn),
+    head: at(lsn),
+    state,
+    detail: null,
+    staleness_ms: state === 'installing' ? null : 1500,
+    waiting: 0,
+    storage: storage(4096),
+  };
+}
+
 export interface ProblemBody {
   readonly type: string;
   readonly title: string;
@@ -245,7 +335,9 @@ export const WRITE = { sql: 'INSERT INTO t VALUES (?)', params: [1] };
 
 /** The token's positions as it carries them, `PARTITION-EPOCH-LSN`; undefined where there is no token. */
 export function seenIn(answer: Response): string | undefined {
-  return /^t1\.\w+\.([\d_-]*)\.[\w-]{22}$/.exec(answer.headers.get('Tidemark-Session') ?? '')?.[1];
+  return /^t1\.\w+\.([\d_-]*)(?:~[0-9a-f]{8})?\.[\w-]{22}$/.exec(
+    answer.headers.get('Tidemark-Session') ?? '',
+  )?.[1];
 }
 
 export async function tokenAt(deployment: FakeDeployment, lsn: number): Promise<string> {

@@ -26,7 +26,6 @@ describe('headers of a query', () => {
     ],
     [{ 'Tidemark-Max-Staleness': '1' }, 'only with Tidemark-Consistency: bounded'],
     [{ 'Tidemark-Durability': 'eternal' }, 'Tidemark-Durability must be one of async'],
-    [{ 'Tidemark-Durability': 'quorum' }, 'quorum is not supported yet'],
     [{ 'Tidemark-User': 'u'.repeat(256) }, 'Tidemark-User must have 1 to 255'],
     [{ 'Idempotency-Key': 'k'.repeat(256) }, 'Idempotency-Key must have 1 to 255'],
     [{ 'Idempotency-Key': '' }, 'Idempotency-Key must have 1 to 255'],

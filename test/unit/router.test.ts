@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { MESSAGE_VERSION } from '../../shared/protocol/messages.ts';
 import { PROBLEMS } from '../../workers/problems.ts';
 import { router } from '../../workers/router.ts';
-import { at, done, FakeDeployment, problemOf } from './router-fakes.ts';
+import { done, FakeDeployment, problemOf } from './router-fakes.ts';
 
 const WITHOUT_KEY = { Authorization: '' };
 
@@ -71,11 +71,10 @@ describe('every answer', () => {
     const base = `/v1/databases/${deployment.database}`;
     for (const [method, path] of [
       ['GET', '/'],
-      ['GET', '/metrics'],
       ['POST', '/v1/databases'],
       ['GET', `${base}/query`],
-      ['POST', `${base}/followers`],
-      ['DELETE', `${base}/followers/enam`],
+      ['GET', `${base}/followers`],
+      ['DELETE', `${base}/followers`],
       ['POST', `${base}/failover`],
       ['GET', `${base}/lost-entries`],
     ] as const) {
@@ -138,7 +137,10 @@ describe('authentication', () => {
     [{ TIDEMARK_ADMIN_KEY: '' }, 'npx wrangler secret put TIDEMARK_ADMIN_KEY'],
     [{ TIDEMARK_TOKEN_KEYS: 'short' }, 'TIDEMARK_TOKEN_KEYS'],
     [{ TIDEMARK_TOKEN_KEYS: 'a:secret-of-sixteen-chars,0:another-secret-of-16' }, 'TIDEMARK_TOKEN_KEYS'],
-  ])('[AU3] serves nothing, and says what to run, with %j', async (overrides, command) => {
+    [{ TIDEMARK_LOG_KEPT_BYTES: '1 GB' }, 'TIDEMARK_LOG_KEPT_BYTES'],
+    [{ TIDEMARK_LOG_CLAIM_SECONDS: '' }, 'TIDEMARK_LOG_CLAIM_SECONDS'],
+    [{ TIDEMARK_LOG_KEPT_BYTES: '2', TIDEMARK_LOG_CLAIM_BYTES: '1' }, 'must not be greater'],
+  ])('[AU3] [RN4] serves nothing, and says what to run, with %j', async (overrides, command) => {
     const deployment = await new FakeDeployment(overrides).withDatabase();
     for (const path of [
       '/v1/databases',
@@ -195,124 +197,15 @@ describe('authentication', () => {
   });
 });
 
-describe('replication status', () => {
-  it('[RS1] tells how far each follower is behind, in entries and in seconds', async () => {
-    const deployment = await new FakeDeployment().withDatabase();
-    deployment.follower.onStatus = async () => ({
-      kind: 'follower',
-      epoch: 1 as never,
-      applied: at(40),
-      state: 'streaming',
-    });
-    deployment.leader.onStatus = async (lagsOf) => {
-      expect(lagsOf).toEqual([at(40)]);
-      return { kind: 'leader', epoch: 1 as never, head: at(42), lag_seconds: [0.4] };
-    };
-    const answer = await deployment.request('GET', `/v1/databases/${deployment.database}/replication`);
-    expect(await answer.json()).toEqual({
-      partitions: [
-        {
-          partition: 0,
-          epoch: 1,
-          leader: { region: 'weur', lsn: 42 },
-          followers: [
-            {
-              region: 'enam',
-              state: 'streaming',
-              applied: { epoch: 1, lsn: 40 },
-              lag_entries: 2,
-              lag_seconds: 0.4,
-            },
-          ],
-        },
-      ],
-    });
-  });
-
-  it('[RS2] is given although a follower does not answer', async () => {
-    const log = vi.spyOn(console, 'error').mockImplementation(() => {});
-    const deployment = new FakeDeployment();
-    const settings = {
-      leader: 'weur' as const,
-      followers: ['enam', 'apac', 'oc'] as const,
-      partitions: 1,
-      durability: 'async' as const,
-    };
-    await deployment.directory.create(deployment.database, settings);
-    const inRegion = (region: string) =>
-      deployment.replicas.getByName(`${deployment.record.incarnation}/${region}`);
-    inRegion('enam').onStatus = () => Promise.reject(new Error('unreachable'));
-    inRegion('oc').onStatus = async () => ({
-      kind: 'follower',
-      epoch: 1 as never,
-      applied: at(42),
-      state: 'stranded',
-    });
-    inRegion('weur').onStatus = async () => ({
-      kind: 'leader',
-      epoch: 1 as never,
-      head: at(42),
-      lag_seconds: [0],
-    });
-    const answer = await deployment.request('GET', `/v1/databases/${deployment.database}/replication`);
-    expect(await answer.json()).toMatchObject({
-      partitions: [
-        {
-          followers: [
-            { region: 'enam', state: 'unreachable', applied: null, lag_entries: null, lag_seconds: null },
-            { region: 'apac', state: 'unreachable', applied: null, lag_entries: null, lag_seconds: null },
-            {
-              region: 'oc',
-              state: 'stranded',
-              applied: { epoch: 1, lsn: 42 },
-              lag_entries: 0,
-              lag_seconds: 0,
-            },
-          ],
-        },
-      ],
-    });
-    log.mockRestore();
-  });
-
-  it('[RS3] is 503 where the leader does not answer', async () => {
-    const deployment = await new FakeDeployment().withDatabase();
-    const answer = await deployment.request('GET', `/v1/databases/${deployment.database}/replication`);
-    expect(await problemOf(answer)).toMatchObject({ status: 503, code: 'unavailable' });
-  });
-});
-
-describe('digest', () => {
-  it('[DG1] asks the replica in the region, the leader where none is named', async () => {
-    const deployment = await new FakeDeployment().withDatabase();
-    const path = `/v1/databases/${deployment.database}/digest`;
-    deployment.leader.onDigest = async () => ({ kind: 'digest', position: at(2), sha256: 'leader' });
-    deployment.follower.onDigest = async () => ({ kind: 'digest', position: at(1), sha256: 'follower' });
-    const answer = await deployment.request('GET', path);
-    expect(await answer.json()).toEqual({ position: { epoch: 1, lsn: 2 }, sha256: 'leader' });
-    const ofFollower = await deployment.request('GET', `${path}?partition=0&region=enam`);
-    expect(await ofFollower.json()).toEqual({ position: { epoch: 1, lsn: 1 }, sha256: 'follower' });
-  });
-
-  it.each([
-    ['?partition=x', 400, 'invalid-request'],
-    ['?partition=1', 404, 'not-found'],
-    ['?region=mars', 400, 'invalid-request'],
-    ['?region=oc', 404, 'not-found'],
-    ['?region=enam', 503, 'unavailable'],
-  ])('[DG2] answers %s with %i', async (search, status, code) => {
-    const deployment = await new FakeDeployment().withDatabase();
-    const answer = await deployment.request('GET', `/v1/databases/${deployment.database}/digest${search}`);
-    expect(await problemOf(answer)).toMatchObject({ status, code });
-  });
-});
-
 describe('OpenAPI', () => {
   it('[OA1] describes every route, from the schemas that validate', async () => {
     const deployment = new FakeDeployment();
     const document = (await (await deployment.request('GET', '/openapi.json')).json()) as {
       openapi: string;
-      paths: Record<string, Record<string, { requestBody?: unknown; responses: Record<string, unknown> }>>;
+      paths: Record<
+        string,
+        Record<string, { parameters?: unknown[]; requestBody?: unknown; responses: Record<string, unknown> }>
+      >;
     };
     expect(document.openapi).toMatch(/^3\.1/);
     const described = Object.entries(document.paths).flatMap(([path, methods]) =>
@@ -327,6 +220,8 @@ describe('OpenAPI', () => {
       expect.arrayContaining(['200', '400', '401', '404', '409', '413', '422', '429', '503', '504']),
     );
     expect(JSON.stringify(query?.requestBody)).toContain('statements');
+    const removal = document.paths['/v1/databases/{database}/followers/{region}']?.['delete'];
+    expect(removal?.parameters).toContainEqual(expect.objectContaining({ name: 'replica', in: 'query' }));
   });
 });
 

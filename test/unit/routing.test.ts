@@ -2,27 +2,33 @@ import { describe, expect, it } from 'vitest';
 import { EPOCH_FIRST, toLsn } from '../../shared/lsn.ts';
 import type { Leadership } from '../../shared/protocol/assignment.ts';
 import type { DatabaseRecord, ReplicaAnswer, RequestId } from '../../shared/protocol/messages.ts';
-import type { Ask, Reply, Served } from '../../shared/routing/asks.ts';
+import type { Ask, Reply, Served, Turn } from '../../shared/routing/asks.ts';
+import { AVOID_MS, Avoided } from '../../shared/routing/avoided.ts';
 import type { Work } from '../../shared/routing/job.ts';
 import { route } from '../../shared/routing/route.ts';
 
 const leadership: Leadership = {
   partition: 0,
   epoch: EPOCH_FIRST,
+  revision: 1,
   leader: { name: 'leader', region: 'weur' },
-  followers: [{ name: 'follower', region: 'enam' }],
+  followers: [
+    { name: 'follower', region: 'enam', membership: 'member' },
+    { name: 'sibling', region: 'enam', membership: 'member' },
+    { name: 'third', region: 'enam', membership: 'member' },
+  ],
 };
 const record: DatabaseRecord = {
   database: 'db',
   incarnation: 'one',
-  settings: { leader: 'weur', followers: ['enam'], partitions: 1, durability: 'async' },
+  settings: { leader: 'weur', followers: ['enam', 'enam', 'enam'], partitions: 1, durability: 'async' },
   partitions: [leadership],
 };
 const at = (lsn: number) => ({ epoch: EPOCH_FIRST, lsn: toLsn(lsn) });
 const answered = (answer: ReplicaAnswer): Reply => ({ kind: 'answered', answer });
 const LOST: Reply = { kind: 'lost' };
 const NOT_LEADER = answered({ kind: 'not-leader', epoch: EPOCH_FIRST });
-const DONE = answered({ kind: 'done', body: '{}', position: at(7) });
+const DONE = answered({ kind: 'done', body: '{}', position: at(7), revision: 1 });
 
 interface Told {
   readonly served: Served;
@@ -36,27 +42,35 @@ const WRITE: Work = {
   consistency: 'session',
   staleness_ms_max: null,
   wait_ms: 1000,
+  hold_ms: 10_000,
+  durability: null,
   hasUser: false,
   request: null,
   now: 0,
-  nearestOf: () => leadership.leader,
+  candidatesOf: () => [leadership.leader],
   needOf: () => null,
 };
 const READ: Work = {
   ...WRITE,
   isRead: true,
-  nearestOf: ({ leader, followers: [follower] }) => follower ?? leader,
+  candidatesOf: ({ followers }) => followers.slice(0, 1),
 };
+const CHOOSING: Work = { ...READ, candidatesOf: ({ followers }) => followers };
 
 /** Routes one request, whose asks are replied to in turn, all at the time `now`. */
 function routed(work: Work, now: number, ...turns: readonly (readonly Reply[])[]): Told {
+  return timed(work, ...turns.map((replies) => ({ replies, now })));
+}
+
+/** The same, each turn at a time of its own. */
+function timed(work: Work, ...turns: readonly Turn[]): Told {
   const routing = route(work, record);
   const asks: Ask[] = [];
   let step = routing.next();
-  for (const replies of turns) {
+  for (const turn of turns) {
     if (step.done === true) break;
     asks.push(...step.value);
-    step = routing.next({ replies, now });
+    step = routing.next(turn);
   }
   if (step.done !== true) throw new Error('it asks for more than the test replies to');
   return { served: step.value, asks, asked: asks.map(({ kind }) => kind) };
@@ -92,6 +106,27 @@ describe('the routing of a write', () => {
     expect(served.answer).toMatchObject({ failure: { code: 'outcome-unknown' }, position: at(7) });
   });
 
+  it('[LA7] takes the word of the leader that it is not as durable as asked for an answer, and does not ask again', () => {
+    const held = answered({
+      kind: 'failed',
+      failure: { code: 'outcome-unknown', detail: 'not at a majority yet', position: at(7) },
+      position: at(7),
+    });
+    for (const replies of [[held], [LOST, held]]) {
+      const { served, asked } = write(KEY, ...replies);
+      expect(asked).toEqual(replies.map(() => 'execute'));
+      expect(served.answer).toEqual(held.kind === 'answered' ? held.answer : null);
+    }
+  });
+
+  it('[LA7] says where the write stands that its user cannot be told of', () => {
+    const { served } = routed({ ...WRITE, hasUser: true }, 0, [DONE], [LOST]);
+    expect(served.answer).toMatchObject({
+      failure: { code: 'outcome-unknown', position: at(7) },
+      position: at(7),
+    });
+  });
+
   it('looks up who leads, once, where the first message finds no leader', () => {
     const { served, asked } = write(null, NOT_LEADER, { kind: 'record', record }, DONE);
     expect(asked).toEqual(['execute', 'look-up', 'execute']);
@@ -101,7 +136,7 @@ describe('the routing of a write', () => {
 
 describe('the routing of a read', () => {
   const BEHIND = answered({ kind: 'behind', position: at(3), waited_ms: 1000 });
-  const EARLY = answered({ kind: 'done', body: '{}', position: at(3) });
+  const EARLY = answered({ kind: 'done', body: '{}', position: at(3), revision: 1 });
   const seen = (lsn: number): Reply => ({ kind: 'seen', position: at(lsn) });
 
   it('asks the leader, once, where the nearest replica is behind', () => {
@@ -110,9 +145,19 @@ describe('the routing of a read', () => {
     expect(served.answer).toMatchObject({ kind: 'done' });
   });
 
-  it('says that it is behind where the leader does not answer either, and where the follower is', () => {
+  it('[LA8] says that it is behind where the leader does not answer either, and moves no token', () => {
     const { served } = routed(READ, 0, [BEHIND], [LOST]);
-    expect(served.answer).toMatchObject({ kind: 'behind', position: at(3) });
+    expect(served.answer).toMatchObject({ kind: 'failed', failure: { code: 'behind' }, position: null });
+  });
+
+  it('[LA8] says that it is behind where the leader cannot show what it holds, and moves no token', () => {
+    for (const [work, turns] of [
+      [{ ...READ, consistency: 'strong' }, [[BEHIND]]],
+      [READ, [[BEHIND], [BEHIND]]],
+    ] as const) {
+      const { served } = routed(work, 0, ...turns);
+      expect(served.answer).toMatchObject({ kind: 'failed', failure: { code: 'behind' }, position: null });
+    }
   });
 
   it('asks again for what the other devices of its user have seen, for as long as is left of its time', () => {
@@ -129,5 +174,153 @@ describe('the routing of a read', () => {
   it('asks the leader where nobody knows what the other devices have seen', () => {
     const { asked } = routed({ ...READ, hasUser: true }, 0, [DONE, LOST], [DONE]);
     expect(asked).toEqual(['read', 'seen', 'execute']);
+  });
+});
+
+describe('the routing of a read that has several followers to choose from', () => {
+  const AVOIDED: Reply = { kind: 'avoided' };
+  const OVERLOADED: Reply = { kind: 'overloaded' };
+  const UNASSIGNED = answered({ kind: 'unassigned' });
+  const BUSY = answered({ kind: 'failed', failure: { code: 'overloaded', detail: 'busy' }, position: null });
+
+  function askedOf({ asks }: Told): string[] {
+    return asks.map((ask) => {
+      if (ask.kind === 'read' || ask.kind === 'execute') return ask.to.name;
+      return ask.kind === 'avoid' ? `avoid ${ask.replica.name}` : ask.kind;
+    });
+  }
+
+  it('[RT11] asks the next one where the first is lost, and remembers it', () => {
+    const told = routed(CHOOSING, 0, [LOST], [AVOIDED], [DONE]);
+    expect(askedOf(told)).toEqual(['follower', 'avoid follower', 'sibling']);
+    expect(told.served.answer).toMatchObject({ kind: 'done' });
+  });
+
+  it('[RT11] asks the next one where the first has too much to do, which is no reason to avoid it', () => {
+    for (const first of [OVERLOADED, BUSY])
+      expect(askedOf(routed(CHOOSING, 0, [first], [DONE]))).toEqual(['follower', 'sibling']);
+  });
+
+  it('[RT11] asks the next one where the first is not what the record says, and forgets the record', () => {
+    const told = routed(CHOOSING, 0, [UNASSIGNED], [{ kind: 'forgotten' }, AVOIDED], [DONE]);
+    expect(askedOf(told)).toEqual(['follower', 'forget', 'avoid follower', 'sibling']);
+  });
+
+  it('[RT11] asks the next one where the first has no tables yet, and remembers it', () => {
+    const told = routed(CHOOSING, 0, [answered({ kind: 'installing' })], [AVOIDED], [DONE]);
+    expect(askedOf(told)).toEqual(['follower', 'avoid follower', 'sibling']);
+    const alone = routed(READ, 0, [answered({ kind: 'installing' })], [AVOIDED], [DONE]);
+    expect(askedOf(alone)).toEqual(['follower', 'avoid follower', 'leader']);
+  });
+
+  it('[RT15] forgets the record, once, where the answer is of a newer revision, and gives the answer', () => {
+    const newer = answered({ kind: 'done', body: '{"newer":1}', position: at(7), revision: 2 });
+    for (const work of [CHOOSING, { ...READ, consistency: 'strong' as const }, WRITE]) {
+      const told = routed(work, 0, [newer], [{ kind: 'forgotten' }]);
+      expect(told.asked.slice(1)).toEqual(['forget']);
+      expect(told.served.answer).toMatchObject({ kind: 'done', body: '{"newer":1}' });
+    }
+    expect(routed(CHOOSING, 0, [DONE]).asked).toEqual(['read']);
+    const older = answered({ kind: 'done', body: '{}', position: at(7), revision: 0 });
+    expect(routed(CHOOSING, 0, [older]).asked).toEqual(['read']);
+  });
+
+  it('[RT11] asks the leader where the second does not serve either, whoever else is there', () => {
+    const told = routed(CHOOSING, 0, [LOST], [AVOIDED], [OVERLOADED], [DONE]);
+    expect(askedOf(told)).toEqual(['follower', 'avoid follower', 'sibling', 'leader']);
+  });
+
+  it('[RT11] asks the leader at once where a follower is behind: its siblings mostly are too', () => {
+    expect(
+      askedOf(routed(CHOOSING, 0, [answered({ kind: 'behind', position: at(3), waited_ms: 9 })], [DONE])),
+    ).toEqual(['follower', 'leader']);
+  });
+
+  it('[RT13] gives followers no more time in all than one of them', () => {
+    const one = routed(READ, 0, [DONE]).asks[0];
+    expect(one).toMatchObject({ timeout_ms: 6000 });
+    const told = timed(
+      CHOOSING,
+      { replies: [LOST], now: 3000 },
+      { replies: [AVOIDED], now: 3000 },
+      { replies: [LOST], now: 6000 },
+      { replies: [AVOIDED], now: 6000 },
+      { replies: [DONE], now: 6000 },
+    );
+    expect(told.asks).toMatchObject([
+      { to: { name: 'follower' }, request: { wait_ms: 1000 }, timeout_ms: 3000 },
+      {},
+      { to: { name: 'sibling' }, request: { wait_ms: 0 }, timeout_ms: 3000 },
+      {},
+      { to: { name: 'leader' }, request: { hold_ms: 1000, route: 'fallback' } },
+    ]);
+  });
+
+  it('[RT12] goes to the leader, as a last resort, where there is nobody left to ask', () => {
+    const told = routed({ ...CHOOSING, candidatesOf: () => [] }, 0, [DONE]);
+    expect(told.asks).toMatchObject([{ kind: 'execute', request: { route: 'fallback' } }]);
+  });
+
+  it("[RT11] asks a user's session once, whichever follower answers", () => {
+    const told = routed(
+      { ...CHOOSING, hasUser: true },
+      0,
+      [LOST, { kind: 'seen', position: at(7) }],
+      [AVOIDED],
+      [DONE],
+    );
+    expect(askedOf(told)).toEqual(['follower', 'seen', 'avoid follower', 'sibling']);
+    expect(told.asks.at(-1)).toMatchObject({ request: { need: at(7) } });
+  });
+});
+
+describe('what a replica is asked to show, and for how long it may hold its answer', () => {
+  const BEHIND = answered({ kind: 'behind', position: at(3), waited_ms: 800 });
+
+  it('[RT14] shows what may be lost to nobody but an eventual read', () => {
+    for (const consistency of ['session', 'strong', 'eventual', 'bounded'] as const) {
+      const shows = consistency === 'eventual' ? 'anything' : 'settled';
+      expect(routed({ ...READ, consistency }, 0, [DONE]).asks).toMatchObject([{ request: { shows } }]);
+      expect(routed({ ...WRITE, consistency }, 0, [DONE]).asks).toMatchObject([{ request: { shows } }]);
+    }
+  });
+
+  it('[QH4] asks the leader for the durability of a write, and for none of a read', () => {
+    const durability = 'quorum' as const;
+    expect(routed({ ...WRITE, durability }, 0, [DONE]).asks).toMatchObject([{ request: { durability } }]);
+    expect(routed({ ...READ, durability, consistency: 'strong' }, 0, [DONE]).asks).toMatchObject([
+      { request: { durability: null } },
+    ]);
+  });
+
+  it('[QH4] asks for it also where a read turned out to write', () => {
+    const writes = answered({ kind: 'writes', position: at(3) });
+    const { asks } = routed({ ...READ, durability: 'all' }, 0, [writes], [DONE]);
+    expect(asks[1]).toMatchObject({ request: { durability: 'all', hold_ms: 10_000 } });
+  });
+
+  it("[QH5] lets the leader hold a read's answer for what is left of the wait, and a moment in any case", () => {
+    const { asks } = routed({ ...READ, wait_ms: 5000 }, 1500, [BEHIND], [DONE]);
+    expect(asks[1]).toMatchObject({ request: { hold_ms: 3500 } });
+    expect(routed(READ, 800, [BEHIND], [DONE]).asks[1]).toMatchObject({ request: { hold_ms: 1000 } });
+  });
+});
+
+describe('what is avoided', () => {
+  it('[RT12] is avoided for ten seconds, and not for as long as a clock is set back', () => {
+    const avoided = new Avoided();
+    avoided.add('a', 5000);
+    expect([4999, 5000, 5000 + AVOID_MS - 1].map((now) => avoided.has('a', now))).toEqual([
+      false,
+      false,
+      false,
+    ]);
+    avoided.add('a', 5000);
+    expect([5000, 5000 + AVOID_MS - 1, 5000 + AVOID_MS].map((now) => avoided.has('a', now))).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    expect([AVOID_MS, avoided.has('b', 5000)]).toEqual([10_000, false]);
   });
 });

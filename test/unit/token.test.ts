@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { Refusal } from '../../shared/failure.ts';
 import { TOKEN_CHARS_MAX, TOKEN_PARTITIONS_MAX } from '../../shared/limits.ts';
-import { mergeSeen, moveForward, NOTHING_SEEN, TokenKeys, type Seen } from '../../shared/session/token.ts';
+import {
+  mergeSeen,
+  moveForward,
+  NOTHING_SEEN,
+  type Seen,
+  sessionIdIn,
+  TokenKeys,
+  toSessionId,
+} from '../../shared/session/token.ts';
 import { at } from './router-fakes.ts';
 
 const OLD = { id: 'old', secret: 'an old secret of some length' };
@@ -34,8 +42,23 @@ describe('token', () => {
     expect(keys.sign(SHOP, seen)).toMatch(/^t1\.new\.0-1-42_3-2-7\.[\w-]{22}$/);
   });
 
-  it('[TK2] refuses a token with any character changed', () => {
-    const token = keys.sign(SHOP, seen);
+  it("[TK12] carries the session's id beside the positions, and need not have one", () => {
+    const id = toSessionId('0a1b2c3d-4e5f');
+    const token = keys.sign(SHOP, seen, id);
+    expect(token).toMatch(/^t1\.new\.0-1-42_3-2-7~0a1b2c3d\.[\w-]{22}$/);
+    expect([keys.verify(token, SHOP), sessionIdIn(token), keys.isCurrent(token)]).toEqual([seen, id, true]);
+    expect(keys.verify(keys.sign(SHOP, NOTHING_SEEN, id), SHOP)).toEqual(NOTHING_SEEN);
+    expect(sessionIdIn(keys.sign(SHOP, seen))).toBe(null);
+  });
+
+  it('[TK12] takes a token of before there were ids', () => {
+    const secret = { id: 'a', secret: 'secret-of-sixteen-chars' };
+    const token = 't1.a.0-1-42.v6UXo2vNbXTvWff2BsZtbw';
+    expect(new TokenKeys([secret]).verify(token, SHOP)).toEqual(new Map([[0, at(42)]]));
+  });
+
+  it.each([null, '0a1b2c3d'])('[TK2] refuses a token with any character changed, with the id %s', (id) => {
+    const token = keys.sign(SHOP, seen, id);
     for (let i = 0; i < token.length; i++) {
       const changed = token.slice(0, i) + (token[i] === 'x' ? 'y' : 'x') + token.slice(i + 1);
       expect(refusalOf(() => keys.verify(changed, SHOP))).toMatch(/^token-invalid: /);
@@ -52,6 +75,9 @@ describe('token', () => {
       't1.new.0-1-42',
       't1.new.0-1-42.',
       `${keys.sign(SHOP, seen)}.x`,
+      `t1.new.0-1-42~.${'A'.repeat(22)}`,
+      `t1.new.0-1-42~0a1b2c3.${'A'.repeat(22)}`,
+      `t1.new.~0a1b2c3d~0a1b2c3d.${'A'.repeat(22)}`,
       '🙂',
     ]) {
       expect(refusalOf(() => keys.verify(token, SHOP))).toMatch(/^token-invalid: /);
@@ -88,7 +114,7 @@ describe('token', () => {
   it('[TK5] is bounded: the fullest token fits, a longer one is refused unread', () => {
     const widest = at(Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
     const full = new Map(Array.from({ length: TOKEN_PARTITIONS_MAX }, (_, i) => [i, widest] as const));
-    const token = keys.sign(SHOP, full);
+    const token = keys.sign(SHOP, full, 'ffffffff');
     expect(token.length).toBeLessThanOrEqual(TOKEN_CHARS_MAX);
     expect(keys.verify(token, SHOP)).toEqual(full);
     expect(refusalOf(() => keys.verify('x'.repeat(TOKEN_CHARS_MAX + 1), SHOP))).toContain('longer');

@@ -12,14 +12,14 @@ import { huntApart, runBug } from './run.ts';
 const PATCHED = BANK.filter((bug): bug is Patched => bug.kind === 'patched');
 const IS_PRODUCT = /^(?:workers|durable-objects|shared)\//;
 
-/** Those of the table that all bugs come from; a number that is missing is missing there. */
+/** Those of the table that all bugs come from; a number that is missing is missing there. B15 is three, with letters. */
 const NUMBERS = [1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26];
 const MORE = [27, 28, 32, 33, 34, 37, 38, 39, 41, 42, 43];
 
 describe('the bank', () => {
   it('has every bug once', () => {
     const ids = BANK.map(({ id }) => id);
-    expect(ids.filter((id) => id.startsWith('B'))).toEqual([...NUMBERS, ...MORE].map((n) => `B${n}`));
+    expect(ids.filter((id) => /^B\d+$/.test(id))).toEqual([...NUMBERS, ...MORE].map((n) => `B${n}`));
     expect(new Set(ids).size).toBe(ids.length);
   });
 

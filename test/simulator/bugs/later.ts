@@ -1,8 +1,6 @@
 import type { Bug } from './bug.ts';
 
 const FAILOVER = 'failover';
-const SNAPSHOTS = 'snapshots';
-const SEMI_SYNC = 'durability beyond async';
 const FEED = 'the change feed';
 
 function later(id: string, title: string, seen: string, needs: string): Bug {
@@ -19,20 +17,6 @@ export const LATER: readonly Bug[] = [
     'a token of an old epoch is satisfied by its LSN',
     'PostgreSQL 19 WAIT FOR LSN, LiteFS proxy',
     FAILOVER,
-  ),
-  later('B12', 'semi-sync quietly falls back to async', 'MySQL', SEMI_SYNC),
-  later('B13', 'others read a write that a failover then loses', 'MySQL WL#6355', FAILOVER),
-  later(
-    'B14',
-    'waiting for acknowledgements is cancelled, the write stays, the answer says failed',
-    'PostgreSQL',
-    SEMI_SYNC,
-  ),
-  later(
-    'B15',
-    'a gap between snapshot and log; half an install is taken for whole',
-    'LiteFS #167, etcd #18055, Zero #6427',
-    SNAPSHOTS,
   ),
   later('B16', 'the feed is armed after subscribing was answered', 'MongoDB', FEED),
   later('B17', 'the feed goes back in time after reconnecting', 'etcd #15271', FEED),

@@ -59,9 +59,11 @@ export const REPLICATION_BUGS: readonly Patched[] = [
     seen: 'MongoDB SERVER-120304',
     patches: [
       {
-        file: 'shared/follower/follower.ts',
-        find: '    const position = this.applied;\n    try {',
-        replace: '    const position = this.#head;\n    try {',
+        file: 'shared/follower/reads.ts',
+        find: '    const { by, applied: position, staleness_ms, now } = standing;\n',
+        replace: `    const { by, applied, settled, staleness_ms, now } = standing;
+    const position = { ...applied, lsn: applied.lsn < settled ? settled : applied.lsn };
+`,
       },
     ],
     predicates: ['T6'],
@@ -74,9 +76,9 @@ export const REPLICATION_BUGS: readonly Patched[] = [
     seen: 'MongoDB driver specification',
     patches: [
       {
-        file: 'shared/leader/leader.ts',
-        find: "return { kind: 'failed', failure, position: this.position };",
-        replace: "return { kind: 'failed', failure, position: null };",
+        file: 'shared/leader/writer.ts',
+        find: "        answer: { kind: 'failed', failure, position },",
+        replace: "        answer: { kind: 'failed', failure, position: null },",
       },
     ],
     predicates: ['T7'],
@@ -120,8 +122,8 @@ export const REPLICATION_BUGS: readonly Patched[] = [
     patches: [
       {
         file: 'shared/leader/fanout.ts',
-        find: '    if (line.isSending || now < line.notBefore) return [];',
-        replace: '    if (now < line.notBefore) return [];',
+        find: '    if (line.isSending || now < line.notBefore ||',
+        replace: '    if (now < line.notBefore ||',
       },
       {
         file: 'shared/follower/receive.ts',
@@ -150,7 +152,7 @@ export const REPLICATION_BUGS: readonly Patched[] = [
       },
     ],
     predicates: ['I2', 'S1', 'F6'],
-    seedsMax: 100,
+    seedsMax: 300,
   },
   {
     kind: 'patched',

@@ -28,8 +28,8 @@ export const TABLE_BUGS: readonly Patched[] = [
     patches: [
       {
         file: 'test/simulator/host.ts',
-        find: "    const assigned = present(loadAssigned(this.#storage), 'an assignment');\n",
-        replace: `    const assigned = present(loadAssigned(this.#storage), 'an assignment');
+        find: '    const core = loadCore(this.#storage, this.#limits);\n',
+        replace: `    const core = loadCore(this.#storage, this.#limits);
     if (this.#bootsAfter === 'crash' || this.#bootsAfter === 'eviction')
       this.#storage.exec('PRAGMA recursive_triggers=OFF');
 `,
@@ -82,8 +82,8 @@ export const TABLE_BUGS: readonly Patched[] = [
     patches: [
       {
         file: 'shared/tables/apply.ts',
-        find: '    if (changes.length > 1 && changes.some((change) => this.#actions.mayFollow(change)))\n      return this.#rowsAmongActions(changes);\n',
-        replace: '',
+        find: '      return this.#rowsAmongActions(changes);\n',
+        replace: '      return void changes.forEach((change) => this.#row(change));\n',
       },
     ],
     predicates: ['S1', 'S6', 'F6'],
@@ -97,8 +97,8 @@ export const TABLE_BUGS: readonly Patched[] = [
     patches: [
       {
         file: 'shared/tables/apply.ts',
-        find: "SET ${assignments.join(', ')} WHERE ${isRow('?2')} RETURNING 1",
-        replace: "SET ${assignments.join(', ')} WHERE ${isRow('?1')} AND ?2 IS NOT NULL RETURNING 1",
+        find: "SET ${assignments.join(', ')} WHERE ${order.isRowSql('?2')} RETURNING 1",
+        replace: "SET ${assignments.join(', ')} WHERE ${order.isRowSql('?1')} AND ?2 IS NOT NULL RETURNING 1",
       },
     ],
     predicates: ['S1', 'F6'],
@@ -156,7 +156,7 @@ export const TABLE_BUGS: readonly Patched[] = [
     seen: 'SQLite',
     patches: [
       {
-        file: 'shared/leader/leader.ts',
+        file: 'shared/leader/writer.ts',
         find: '      return this.#sql.transaction(() => {\n        const captured',
         replace: `      const inOne = <T>(work: () => T): T =>
         request.statements.length > 1 ? this.#sql.transaction(work) : work();

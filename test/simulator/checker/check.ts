@@ -5,8 +5,10 @@ import { I5, I6 } from './epochs.ts';
 import { LIN } from './linearizable.ts';
 import { I1, I2, I3, I4, I7, I8, I10, K1, K2 } from './log.ts';
 import { I11, T5, T6 } from './rows.ts';
+import { RT } from './retention.ts';
+import { SD } from './settled.ts';
 import { ST } from './staleness.ts';
-import { F6, S1, S5, S6 } from './state.ts';
+import { F6, S1, S2, S3, S5, S6 } from './state.ts';
 import { T1, T2, T3, T4, T7, T9 } from './tokens.ts';
 
 /** What must hold of every history, by the names that docs/reliability.md gives. */
@@ -24,6 +26,8 @@ export const PREDICATES = {
   K1,
   K2,
   S1,
+  S2,
+  S3,
   S5,
   S6,
   T1,
@@ -35,6 +39,8 @@ export const PREDICATES = {
   T7,
   T9,
   ST,
+  SD,
+  RT,
   F6,
   LIN,
   CYC,

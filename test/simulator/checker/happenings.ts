@@ -1,7 +1,8 @@
 import { type Hash, HASH_OF_NOTHING } from '../../../shared/log/entry.ts';
 import { toEpoch, toLsn } from '../../../shared/lsn.ts';
 import type { Position } from '../../../shared/position.ts';
-import type { Final, Happening, Invoke, Ok } from '../history.ts';
+import type { Durability } from '../../../shared/protocol/settings.ts';
+import type { Ack, Final, Happening, Invoke, Ok } from '../history.ts';
 import { type Effect, Model, type View } from '../model.ts';
 
 export const at = (lsn: number, epoch = 1): Position => ({ epoch: toEpoch(epoch), lsn: toLsn(lsn) });
@@ -16,6 +17,7 @@ const asks = {
   bound_ms: 1_000,
   user: null,
   staleness_ms_max: null,
+  durability: null,
 } as const;
 
 export function write(
@@ -39,18 +41,16 @@ export const ok = (op: number, position: Position, rows: Ok['rows'] = []): Ok =>
   rows,
   staleness_ms: 60_000,
 });
-export const ack = (
-  replica: string,
-  op: number,
-  position: Position,
-  key: string | null = null,
-): Happening => ({
+export const ack = (replica: string, op: number, position: Position, key: string | null = null): Ack => ({
   event: 'ack',
   replica,
   op,
   position,
   key,
   body: 'body' as Hash,
+  durability: replica === 'weur' ? 'async' : null,
+  shows: 'settled',
+  isFromHalf: false,
 });
 export const boot = (
   replica: string,
@@ -62,12 +62,14 @@ export const boot = (
   role: replica === 'weur' ? 'leader' : 'follower',
   position: at(lsn),
   after,
+  copying: false,
 });
 export const append = (lsn: number, op: number | null = lsn): Happening => ({
   event: 'append',
   replica: 'weur',
   position: at(lsn),
   op,
+  bytes: 100,
 });
 export const apply = (lsn: number, last = lsn): Happening => ({
   event: 'apply',
@@ -97,7 +99,29 @@ export function final(replica: string, more: Partial<Final> = {}): Final {
     sha256: 'three',
     quick_check: 'ok',
     foreign_keys_broken: 0,
+    state: replica === 'weur' ? 'leader' : 'streaming',
+    start: { lsn: 0, hash: HASH_OF_NOTHING },
+    log_bytes: 300,
+    log_rows_left: 0,
     log,
     ...more,
   };
 }
+
+/** weur leads enam, and both know it. */
+export function led(durability: Durability): Happening[] {
+  const members = { revision: 1, durability, leader: 'weur', members: ['enam'], joining: [] };
+  return [
+    { event: 'members', ...members },
+    { event: 'assigned', replica: 'weur', ...members },
+  ];
+}
+
+/** enam copies a snapshot that is whole at `lsn`. */
+export const copy = (lsn: number, sha256: string): Happening[] => [
+  { event: 'copy-begins', replica: 'enam', position: at(1) },
+  { event: 'copied', replica: 'enam', position: at(1) },
+  { event: 'copy-piece', replica: 'enam', position: at(lsn) },
+  { event: 'install', replica: 'enam', position: at(lsn), hash: hash(lsn), sha256 },
+  durable('enam', lsn),
+];

@@ -2,6 +2,7 @@ import { HASH_OF_NOTHING } from '../../../shared/log/entry.ts';
 import { toEpoch, toLsn } from '../../../shared/lsn.ts';
 import { type Position, showPosition } from '../../../shared/position.ts';
 import type { Append } from '../history.ts';
+import { copiesAlong } from './copies.ts';
 import { ByPosition, type Facts, isBefore, succeeded } from './facts.ts';
 
 /** Dense: a replica applies n + 1 after n, and wakes where it durably was. */
@@ -11,7 +12,22 @@ export function* I1(facts: Facts): Generator<string> {
   for (const event of facts.history) {
     switch (event.event) {
       case 'durable':
+      case 'copied':
         durable.set(event.replica, event.position.lsn);
+        break;
+      case 'copy-begins':
+      case 'copy-piece':
+      case 'install': {
+        const { replica, position } = event;
+        const last = at.get(replica) ?? 0;
+        if (event.event !== 'copy-begins' && position.lsn < last)
+          yield `${replica} copied rows of ${position.lsn} after those of ${last}`;
+        at.set(replica, position.lsn);
+        break;
+      }
+      case 'erased':
+        at.delete(event.replica);
+        durable.delete(event.replica);
         break;
       case 'append':
       case 'apply': {
@@ -32,24 +48,33 @@ export function* I1(facts: Facts): Generator<string> {
       default:
     }
   }
-  for (const { replica, position, log } of facts.finals) {
-    const isDense = log.every(([, lsn], i) => lsn === i + 1) && log.length === position.lsn;
-    if (!isDense) yield `the log of ${replica} is not every LSN up to ${position.lsn}, once`;
+  for (const { replica, position, log, start } of facts.finals) {
+    const isDense =
+      log.every(([, lsn], i) => lsn === start.lsn + i + 1) && start.lsn + log.length === position.lsn;
+    if (!isDense)
+      yield `the log of ${replica} is not every LSN after ${start.lsn} and up to ${position.lsn}, once`;
   }
 }
 
 /** Chain: each entry names the hash of the one before it. */
 export function* I2(facts: Facts): Generator<string> {
   const chains = new Map<string, Map<number, string>>();
-  for (const { replica, position, hash, previous } of facts.of('apply')) {
+  const chainOf = (replica: string) => {
     const chain = chains.get(replica) ?? new Map<number, string>();
     chains.set(replica, chain);
+    return chain;
+  };
+  for (const event of facts.history) {
+    if (event.event === 'install') chainOf(event.replica).set(event.position.lsn, event.hash);
+    if (event.event !== 'apply') continue;
+    const { replica, position, hash, previous } = event;
+    const chain = chainOf(replica);
     if (previous !== (chain.get(position.lsn - 1) ?? HASH_OF_NOTHING))
       yield `${replica} applied ${showPosition(position)}, which does not follow what it has`;
     chain.set(position.lsn, hash);
   }
-  for (const { replica, log } of facts.finals) {
-    let last: string = HASH_OF_NOTHING;
+  for (const { replica, log, start } of facts.finals) {
+    let last: string = start.hash;
     for (const [epoch, lsn, hash, previous] of log) {
       if (previous !== last)
         yield `in the log of ${replica}, ${epoch}:${lsn} does not name the hash of the one before it`;
@@ -83,6 +108,10 @@ export function* I4(facts: Facts): Generator<string> {
   for (const { replica, last, hash } of facts.of('send')) {
     if (differs(last, hash)) yield `${replica} sent another entry as ${showPosition(last)}`;
   }
+  for (const { replica, position, hash } of facts.of('install')) {
+    if (differs(position, hash))
+      yield `${replica} was installed after another entry as ${showPosition(position)}`;
+  }
   for (const { replica, log } of facts.finals) {
     for (const [epoch, lsn, hash] of log) {
       const position = { epoch: toEpoch(epoch), lsn: toLsn(lsn) };
@@ -91,9 +120,13 @@ export function* I4(facts: Facts): Generator<string> {
   }
 }
 
-/** What is acknowledged, sent or read was durable at that replica before, and an acknowledged write stays. */
+/**
+ * What is acknowledged, sent or read was durable at that replica before, and at as many others as the mode says that the
+ * acknowledgement names, which is the one that was asked for. And an acknowledged write stays.
+ */
 export function* I7(facts: Facts): Generator<string> {
   yield* leftBeforeDurable(facts);
+  yield* leftBeforeMet(facts);
   const lost = lostThoughDurable(facts);
   const kept = new Map(facts.entries.map(({ op, position }) => [op, position]));
   for (const { end } of succeeded(facts, 'write')) {
@@ -133,6 +166,7 @@ function* leftBeforeDurable(facts: Facts): Generator<string> {
     switch (event.event) {
       case 'boot':
       case 'durable':
+      case 'copied':
         durable.set(event.replica, event.position);
         break;
       case 'ack':
@@ -145,6 +179,18 @@ function* leftBeforeDurable(facts: Facts): Generator<string> {
       }
       default:
     }
+  }
+}
+
+function* leftBeforeMet(facts: Facts): Generator<string> {
+  for (const [event, copies] of copiesAlong(facts)) {
+    if (event.event !== 'ack' || event.durability === null || copies.mode === null) continue;
+    const { op, position, durability } = event;
+    const asked = facts.operations.get(op)?.invoke.durability ?? copies.mode;
+    if (durability !== asked)
+      yield `operation ${op} asked for ${asked}, and was acknowledged as ${durability}`;
+    if (position.lsn > copies.met(durability))
+      yield `operation ${op} was acknowledged as ${durability} at ${showPosition(position)}, and only ${copies.met(durability)} was`;
   }
 }
 
@@ -201,6 +247,8 @@ export function* K2(facts: Facts): Generator<string> {
     if (invoke.does.kind !== 'write' || !invoke.does.reusesKey) continue;
     if (end?.event === 'ok') yield `operation ${invoke.op} was done with the key of another`;
     if (end?.event !== 'fail' || end.code === 'idempotency-conflict' || NOT_ASKED.has(end.code)) continue;
+    // A durability that the database cannot give is refused before anything is looked at.
+    if (invoke.durability !== null && end.code === 'invalid-request') continue;
     yield `operation ${invoke.op} had the key of another, and was told ${end.code}`;
   }
 }

@@ -7,8 +7,8 @@ const PAUSE_MS_MAX = 20_000;
 
 /**
  * The staleness in a receipt is an upper bound: what the leader had appended longer ago than that is in the rows, and a
- * bounded read is never given more than it allows. Says nothing of clocks that disagree, were set, or stood still:
- * known-gotchas.md tells what a bound is worth then.
+ * bounded read is never given more than it allows, however much clocks disagree. Says nothing where a clock's rate was wrong, or it was
+ * set or stood still: known-gotchas.md tells what a bound is worth then.
  */
 export function* ST(facts: Facts): Generator<string> {
   for (const { invoke, end } of succeeded(facts, 'read')) {

@@ -14,6 +14,50 @@ export function* S1(facts: Facts): Generator<string> {
   }
 }
 
+/** A snapshot and the log up to its position are one: what was installed is what others have there. */
+export function* S2(facts: Facts): Generator<string> {
+  const others = new ByPosition<DigestTaken | Final>();
+  for (const digest of digestsOf(facts)) others.set(digest.position, digest);
+  for (const { replica, position, sha256 } of facts.of('install')) {
+    const other = others.get(position);
+    if (other !== undefined && other.sha256 !== sha256)
+      yield `${replica} installed a snapshot at ${showPosition(position)}, and differs from ${other.replica} there`;
+  }
+}
+
+/** A snapshot is of one position, at which the leader has looked at its own tables; and until it is whole, nobody is served from it. */
+export function* S3(facts: Facts): Generator<string> {
+  const copying = new Set<string>();
+  const known = new ByPosition<true>();
+  for (const event of facts.history) {
+    switch (event.event) {
+      case 'digest':
+        known.set(event.position, true);
+        break;
+      case 'boot':
+        if (event.copying) copying.add(event.replica);
+        else copying.delete(event.replica);
+        break;
+      case 'copy-begins':
+        copying.add(event.replica);
+        break;
+      case 'install':
+        copying.delete(event.replica);
+        if (known.get(event.position) === undefined)
+          yield `${event.replica} was installed at ${showPosition(event.position)}, where no snapshot ended`;
+        break;
+      case 'ack':
+        if (event.isFromHalf) yield `${event.replica} answered operation ${event.op} from half a snapshot`;
+        break;
+      case 'apply':
+        if (copying.has(event.replica))
+          yield `${event.replica} had half a snapshot, and applied ${showPosition(event.position)} as if it were whole`;
+        break;
+      default:
+    }
+  }
+}
+
 /** A follower changes only by apply: while it stands at one position, its digest stays. */
 export function* S5(facts: Facts): Generator<string> {
   const known = new Map<string, ByPosition<string>>();
@@ -54,12 +98,16 @@ function* coreConverged(facts: Facts): Generator<string> {
 export function* F6(facts: Facts): Generator<string> {
   yield* coreConverged(facts);
   const [first] = facts.finals;
-  for (const { replica, position, sha256 } of facts.finals) {
+  for (const { replica, position, sha256, state } of facts.finals) {
+    if (state !== null && state !== 'leader' && state !== 'streaming')
+      yield `${replica} came to rest ${state}`;
     if (first === undefined || replica === first.replica) continue;
     if (showPosition(position) !== showPosition(first.position)) {
       yield `${replica} came to rest at ${showPosition(position)}, ${first.replica} at ${showPosition(first.position)}`;
     } else if (sha256 !== first.sha256) yield `${replica} came to rest unlike ${first.replica}`;
   }
+  for (const { replica, tables } of facts.of('left'))
+    if (tables > 0) yield `${replica} was removed, and still has ${tables} tables`;
   if (facts.of('faults-stop').length === 0) yield 'faults never stopped';
   const [stop] = [...facts.of('core-heals'), ...facts.of('faults-stop')];
   const stoppedAt = stop === undefined ? Infinity : facts.history.lastIndexOf(stop);

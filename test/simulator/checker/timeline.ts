@@ -26,6 +26,7 @@ export function timeline(...pieces: readonly Piece[]): HistoryEvent[] {
       user: null,
       consistency,
       staleness_ms_max: null,
+      durability: null,
       need: null,
       bound_ms: 1_000,
       does,

@@ -17,6 +17,8 @@ const ASSIGNMENT: Assignment = {
   incarnation: 'first',
   partition: 0,
   epoch: EPOCH_FIRST,
+  revision: 1,
+  durability: 'async',
   leader: SELF,
   followers: [],
   self: SELF,
