@@ -16,7 +16,12 @@ export interface Load {
   readonly rate: number | null;
   /** Stops after so many requests even if there is time left; null for none. */
   readonly requestsMax: number | null;
+  /** Whether each connection is a session of its own. */
+  readonly hasSessions: boolean;
 }
+
+/** Ends the round that is under way. */
+export const STOP = 'stop';
 
 export interface LoadResult {
   readonly requests: number;
@@ -28,6 +33,17 @@ export interface LoadResult {
   readonly followerPart: number;
   /** The first answer that was not 200. */
   readonly failure: string | null;
+  /**
+   * Of each answer, in milliseconds: when its request was due, by `clock()`, and how long after that the answer came. With a rate a
+   * request is due at its time even if the connection was still waiting for the one before, so that no wait is left out.
+   */
+  readonly due: Float64Array;
+  readonly took: Float64Array;
+}
+
+/** Milliseconds by one clock for all threads. */
+export function clock(): number {
+  return performance.timeOrigin + performance.now();
 }
 
 /** Reading every answer would cost the load more than it tells. */
@@ -43,6 +59,9 @@ class Round {
   #looked = 0;
   #atFollower = 0;
   #failure: string | null = null;
+  #isStopped = false;
+  readonly #due: number[] = [];
+  readonly #took: number[] = [];
 
   constructor(load: Load) {
     this.#load = load;
@@ -65,7 +84,13 @@ class Round {
       token: this.#token,
       followerPart: this.#atFollower / this.#looked,
       failure: this.#failure,
+      due: Float64Array.from(this.#due),
+      took: Float64Array.from(this.#took),
     };
+  }
+
+  stop(): void {
+    this.#isStopped = true;
   }
 
   /** With a rate, the connections take turns. */
@@ -74,20 +99,32 @@ class Round {
   }
 
   async #drive(connection: Connection, until: number, first: number): Promise<void> {
-    const { rate, path, headers, shape, requestsMax, connections } = this.#load;
-    let due = first;
-    while (performance.now() < until && this.#failure === null && this.#sent < (requestsMax ?? Infinity)) {
+    const { rate, path, shape, requestsMax, connections, hasSessions } = this.#load;
+    const headers = hasSessions
+      ? this.#load.headers.replace(/tidemark-session: .*\r\n/, '')
+      : this.#load.headers;
+    let own = '';
+    let next = first;
+    while (performance.now() < until && this.#isWanted(requestsMax)) {
       if (rate !== null) {
-        const early = due - performance.now();
+        const early = next - performance.now();
         if (early > 1) await new Promise((done) => setTimeout(done, early));
-        due += (connections * 1000) / rate;
       }
+      const due = rate === null ? performance.now() : Math.min(next, performance.now());
+      if (rate !== null) next += (connections * 1000) / rate;
       this.#sent++;
-      const answer = await connection.send(post(path, headers, bodyOf(shape, this.#take())));
+      const answer = await connection.send(post(path, headers + own, bodyOf(shape, this.#take())));
       this.#answered++;
+      this.#due.push(performance.timeOrigin + due);
+      this.#took.push(performance.now() - due);
+      if (hasSessions) own = `tidemark-session: ${headerOf(answer, 'tidemark-session')}\r\n`;
       if (answer.status !== 200) this.#failure = `${answer.status} ${answer.body.toString().slice(0, 300)}`;
       if (this.#answered % LOOK_EVERY === 1 || this.#answered === requestsMax) this.#look(answer);
     }
+  }
+
+  #isWanted(requestsMax: number | null): boolean {
+    return !this.#isStopped && this.#failure === null && this.#sent < (requestsMax ?? Infinity);
   }
 
   #look(answer: Answer): void {
@@ -108,6 +145,10 @@ class Round {
   }
 }
 
-parentPort?.on('message', (load: Load) => {
-  void new Round(load).run().then((result) => parentPort?.postMessage(result));
+let running: Round | null = null;
+
+parentPort?.on('message', (asked: Load | typeof STOP) => {
+  if (asked === STOP) return running?.stop();
+  running = new Round(asked);
+  return void running.run().then((result) => parentPort?.postMessage(result));
 });

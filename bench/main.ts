@@ -6,15 +6,20 @@ import { BATCH_ROWS } from './bodies.ts';
 import { logBytesPerRow } from './files.ts';
 import { measureLadder } from './ladder.ts';
 import { measureReference, measureTidemark, REPLICATED } from './measure.ts';
+import { measureBefore } from './durability.ts';
+import { measureOperations, OPERATIONS } from './operations.ts';
 import { json, type Line, table } from './report.ts';
 import { LoadThread } from './subject.ts';
 import { startSystems } from './systems.ts';
 
-const HELP = `npm run bench -- [--seconds 1.5] [--rounds 5] [--reference | --ladder]
+const HELP = `npm run bench -- [--seconds 1.5] [--rounds 5] [--reference | --ladder | --operations [--only NAME]] [--before TREE]
 
 Measures Tidemark beside a bare Durable Object and local D1, prints a table and writes bench/results/latest.json.
 --reference measures the bare object and D1 only.
---ladder measures what each duty of the contract costs on top of the bare object, in processor time (on Linux).`;
+--ladder measures what each duty of the contract costs on top of the bare object, in processor time (on Linux).
+--operations measures followers that come and go, durability, several followers in a region, and the log that is cut; --only one of
+${Object.keys(OPERATIONS).join(', ')}.
+--before TREE compares inserts with those of another tree of the product.`;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -23,12 +28,15 @@ async function main(): Promise<void> {
       rounds: { type: 'string', default: '5' },
       reference: { type: 'boolean', default: false },
       ladder: { type: 'boolean', default: false },
+      operations: { type: 'boolean', default: false },
+      only: { type: 'string' },
+      before: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
   if (values.help) return console.log(HELP);
   const directory = mkdtempSync(join(tmpdir(), 'tidemark-bench-'));
-  const systems = await startSystems(directory);
+  const systems = await startSystems(directory, values.before ?? null);
   const thread = new LoadThread();
   try {
     const run = {
@@ -37,6 +45,8 @@ async function main(): Promise<void> {
       rounds: Number(values.rounds),
       milliseconds: Number(values.seconds) * 1000,
     };
+    if (values.before !== undefined) return console.log(table(await measureBefore(run)));
+    if (values.operations) return console.log(table(await measureOperations(run, values.only ?? null)));
     if (values.ladder) return console.log(table(await measureLadder(run)));
     const lines = values.reference ? await measureReference(run) : await measureTidemark(run);
     await systems.close();

@@ -1,6 +1,6 @@
 import { BATCH_ROWS, rowsIn, type Shape } from './bodies.ts';
 import { measureBulk, measureCatchUp, measureCost, observe, pause } from './replication.ts';
-import type { Line, Target } from './report.ts';
+import { atLeast, atMost, type Line, say } from './report.ts';
 import { alternate, type Rate } from './rounds.ts';
 import { type LoadThread, Subject } from './subject.ts';
 import type { Systems } from './systems.ts';
@@ -79,14 +79,14 @@ async function costLines(thread: LoadThread, watched: Subject): Promise<Line[]> 
       what: 'rows written at the leader per inserted row',
       value: cost.leader,
       unit: '',
-      target: atMost(cost.leader, 2),
+      target: atMost('', cost.leader, 2),
       note,
     },
     {
       what: 'rows written at a follower per inserted row',
       value: cost.follower,
       unit: '',
-      target: atMost(cost.follower, 1.2),
+      target: atMost('', cost.follower, 1.2),
       note: 'under the same load',
     },
   ];
@@ -169,6 +169,7 @@ async function compare(run: BenchRun, comparison: Comparison): Promise<Line[]> {
     rounds: run.rounds,
     milliseconds: run.milliseconds,
     region,
+    hasSessions: false,
   });
   const bare = rates.get('bare')?.median ?? Number.NaN;
   const d1 = rates.get('D1')?.median ?? Number.NaN;
@@ -245,7 +246,7 @@ async function beginIdle(watched: Subject): Promise<() => Promise<Line>> {
       what: 'requests, calls and alarms in an idle minute',
       value,
       unit: '',
-      target: atMost(value, 0),
+      target: atMost('', value, 0),
       note,
     };
   };
@@ -253,16 +254,4 @@ async function beginIdle(watched: Subject): Promise<() => Promise<Line>> {
 
 function spread(rate: Rate, shape: Shape): string {
   return `${Math.round(rate.min * rowsIn(shape))}–${Math.round(rate.max * rowsIn(shape))}`;
-}
-
-function atLeast(of: string, value: number, bound: number): Target {
-  return { of, value, bound, wanted: 'at least' };
-}
-
-function atMost(value: number, bound: number): Target {
-  return { of: '', value, bound, wanted: 'at most' };
-}
-
-function say(what: string): void {
-  console.error(`measuring ${what} …`);
 }

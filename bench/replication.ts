@@ -84,7 +84,7 @@ async function reached(subject: Subject, region: string): Promise<boolean> {
   );
 }
 
-function headerPairs(lines: string): [string, string][] {
+export function headerPairs(lines: string): [string, string][] {
   return lines
     .split('\r\n')
     .filter((line) => line !== '')

@@ -17,6 +17,24 @@ export interface Target {
   readonly wanted: 'at least' | 'at most';
 }
 
+export function atLeast(of: string, value: number, bound: number): Target {
+  return { of, value, bound, wanted: 'at least' };
+}
+
+export function atMost(of: string, value: number, bound: number): Target {
+  return { of, value, bound, wanted: 'at most' };
+}
+
+/** Without a target. */
+export function plain(what: string, value: number | null, unit: string, note = ''): Line {
+  return { what, value, unit, target: null, note };
+}
+
+/** To whoever waits; the table alone goes to the standard output. */
+export function say(what: string): void {
+  console.error(`measuring ${what} …`);
+}
+
 function met(target: Target): boolean {
   return target.wanted === 'at least' ? target.value >= target.bound : target.value <= target.bound;
 }

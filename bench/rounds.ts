@@ -14,6 +14,8 @@ export interface Rounds {
   readonly milliseconds: number;
   /** Where reads come from; null for no region. */
   readonly region: string | null;
+  /** Whether each connection is a session of its own. */
+  readonly hasSessions: boolean;
 }
 
 /**
@@ -32,6 +34,7 @@ export async function alternate(
       const { requests, seconds } = await thread.run(subject, how.shape, {
         milliseconds,
         headers: subject.headers(how.region),
+        hasSessions: how.hasSessions,
       });
       if (round > 0) rates.get(subject.name)?.push(requests / seconds);
     }
@@ -45,6 +48,6 @@ function summary(values: readonly number[]): Rate {
 }
 
 /** Of values in ascending order. */
-export function quantile(sorted: readonly number[], part: number): number {
+export function quantile(sorted: ArrayLike<number>, part: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
 }

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { CREATE_TABLE, type Shape } from './bodies.ts';
-import type { Load, LoadResult } from './load.ts';
+import { type Load, type LoadResult, STOP } from './load.ts';
 import { ADMIN_KEY } from './systems.ts';
 
 const CONNECTIONS = 32;
@@ -13,6 +13,7 @@ export class Subject {
   readonly url: URL;
   readonly path: string;
   readonly #headers: string;
+  #followers = 0;
   nextId = 1;
   /** The token of the last write. */
   token: string | null = null;
@@ -24,25 +25,37 @@ export class Subject {
     this.#headers = `authorization: Bearer ${ADMIN_KEY}\r\n`;
   }
 
+  get hasFollowers(): boolean {
+    return this.#followers > 0;
+  }
+
   headers(region: string | null): string {
     const token = this.token === null ? '' : `tidemark-session: ${this.token}\r\n`;
     return `${this.#headers}${region === null ? '' : `tidemark-region: ${region}\r\n${token}`}`;
   }
 
-  /** Makes the database, where it is Tidemark's, and the table. */
-  async prepare(followers: readonly string[] | null): Promise<void> {
-    if (followers !== null)
-      await this.#call('PUT', this.path.replace('/query', ''), { leader: 'weur', followers });
-    await this.query({ sql: CREATE_TABLE });
+  /** Makes the database, where it is Tidemark's, and the tables. */
+  async prepare(
+    followers: readonly string[] | null,
+    schema: readonly string[] = [CREATE_TABLE],
+  ): Promise<void> {
+    this.#followers = followers?.length ?? 0;
+    if (followers !== null) await this.call('PUT', '', { leader: 'weur', followers });
+    for (const sql of schema) await this.query({ sql });
   }
 
   /** For a step of the ladder that has one: makes the table, with a trigger that writes each row into a log. */
   async capture(): Promise<void> {
-    await this.#call('POST', this.path.replace('/query', '/capture'), null);
+    await this.call('POST', '/capture', null);
   }
 
   async query(body: unknown): Promise<unknown> {
     return this.#call('POST', this.path, body);
+  }
+
+  /** `path` below the database's own. */
+  async call(method: string, path: string, body: unknown): Promise<unknown> {
+    return this.#call(method, this.path.replace('/query', path), body);
   }
 
   async get(path: string): Promise<unknown> {
@@ -79,19 +92,25 @@ export class LoadThread {
       nextId: subject.nextId,
       rate: null,
       requestsMax: null,
+      hasSessions: false,
       ...more,
     };
     this.#thread.postMessage(load);
     // A thread that threw rejects this too.
     const [result] = (await once(this.#thread, 'message')) as [LoadResult];
     if (result.failure !== null) throw new Error(`${subject.name}, ${shape}: ${result.failure}`);
-    if (shape === 'read' && subject.token !== null && result.followerPart < 1)
+    if (shape === 'read' && subject.hasFollowers && result.followerPart < 1)
       throw new Error(
         `${subject.name}: ${Math.round((1 - result.followerPart) * 100)} % of the reads were not answered by the follower`,
       );
     subject.nextId = result.nextId;
     if (shape !== 'read') subject.token = result.token ?? subject.token;
     return result;
+  }
+
+  /** Ends the round that is under way; its result comes as that of any. */
+  stop(): void {
+    this.#thread.postMessage(STOP);
   }
 
   async close(): Promise<void> {
