@@ -99,6 +99,9 @@ export const HELD_ANSWERS_MAX = 1000;
 export const HELD_CHARS_MAX = 16 * MIB;
 export const WAITING_READS_MAX = 1000;
 
+/** How long a member that needs a snapshot keeps what it has for want of others that have it. */
+export const KEEP_MS_MAX = 60_000;
+
 /** How long a relay may take to bring a sibling what it has, before the leader sends it itself. */
 export const RELAY_WAIT_MS = 2_000;
 

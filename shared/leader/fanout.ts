@@ -1,4 +1,5 @@
 import {
+  KEEP_MS_MAX,
   type LogLimits,
   RELAY_WAIT_MS,
   RETRY_MS_MAX,
@@ -207,9 +208,9 @@ export class Fanout {
 
   /**
    * Whether a member that wants to begin a copy must not, because it would drop what it has before enough others have it. Where there
-   * are not enough others ever, it may. `has`: where its own log ends.
+   * are not enough others ever, or not for long, it may: then this leader alone has what it drops. `has`: where its own log ends.
    */
-  mustKeep(follower: string, has: Lsn): boolean {
+  mustKeep(follower: string, has: Lsn, now: number): boolean {
     const line = this.#lines.get(follower);
     if (line === undefined || line.to.membership !== 'member') return false;
     // It has confirmed more since it asked: the message is late.
@@ -218,7 +219,9 @@ export class Fanout {
     if (others.length < this.#copies - 1) return false;
     line.holds = has;
     const enough = others.filter(({ name }) => (this.#lines.get(name)?.holds ?? LSN_ZERO) >= has);
-    return enough.length < this.#copies - 1;
+    if (enough.length >= this.#copies - 1) return false;
+    if (line.keepsSince === null || line.keepsSince > now) line.keepsSince = now;
+    return now - line.keepsSince < KEEP_MS_MAX;
   }
 
   /** When to look again for what did not arrive, in milliseconds; null where every follower has everything. */

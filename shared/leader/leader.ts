@@ -232,7 +232,8 @@ export class Leader {
     if (version !== MESSAGE_VERSION) return { kind: 'unknown-version', version };
     if (epoch !== this.#assignment.epoch) return { kind: 'not-leader', epoch: this.#assignment.epoch };
     if (!this.#fanout.knows(follower)) return { kind: 'unassigned' };
-    if (from === null && has !== null && this.#fanout.mustKeep(follower, has.lsn)) return { kind: 'keep' };
+    if (from === null && has !== null && this.#fanout.mustKeep(follower, has.lsn, now))
+      return { kind: 'keep' };
     const { end } = this.#log;
     this.#fanout.copies(follower, from?.end.lsn ?? null, now);
     const { pause_ms, ...bound } = this.#pace(now);

@@ -14,6 +14,8 @@ export interface Line {
   gone: Gone | null;
   /** What it has in its log as far as it has said, also where that counts for nothing because nothing follows it here. */
   holds: Lsn;
+  /** Since when it wants to begin a copy and must not; null where it does not. */
+  keepsSince: number | null;
   /** While it installs a snapshot, when it last said so; else null. It asks for what it needs, and what it has counts for nothing. */
   copiedAt: number | null;
   /** Of all that was sent to followers and asked by them, which was its last of each kind. */
@@ -43,6 +45,7 @@ export function newLine(to: FollowerRef, end: Lsn): Line {
     confirmed: LSN_ZERO,
     gone: null,
     holds: LSN_ZERO,
+    keepsSince: null,
     copiedAt: to.membership === 'joining' ? -Infinity : null,
     sentTurn: 0,
     askedTurn: 0,
@@ -70,6 +73,7 @@ export function confirmed(line: Line, place: Lsn, now: number): void {
   line.confirmed = place;
   line.gone = null;
   line.holds = place;
+  line.keepsSince = null;
   line.copiedAt = null;
   line.failures = 0;
   line.notBefore = 0;
@@ -99,6 +103,7 @@ export function copies(line: Line, at: Lsn, now: number): void {
   line.isKnown = true;
   line.confirmed = LSN_ZERO;
   line.holds = LSN_ZERO;
+  line.keepsSince = null;
   line.gone = null;
   line.copiedAt = now;
   line.failures = 0;

@@ -60,6 +60,11 @@ const KEPT: readonly { readonly seed: number; readonly plan: Partial<Plan>; read
     plan: {},
     why: 'what a follower was told to be settled came when there was a member more',
   },
+  {
+    seed: 600_000_113,
+    plan: { operations: 150 },
+    why: 'a member that needed a snapshot had to keep what it had for as long as the others were away',
+  },
 ];
 
 describe('a kept seed', () => {

@@ -139,6 +139,14 @@ describe('a member that needs a snapshot', () => {
     expect([follower.core.state, follower.end]).toEqual(['streaming', leader.end]);
   });
 
+  it('[SI13] but for no longer than a minute, for the others may never come', () => {
+    const leader = new LoneLeader(assignmentOf('quorum', TWO));
+    write(leader, 3);
+    const { request } = strandedAt(leader);
+    const kinds = [1000, 30_000, 61_000].map((now) => leader.copied(request, now).reply.kind);
+    expect(kinds).toEqual(['keep', 'keep', 'start']);
+  });
+
   it('[SI13] may begin at once where there are not so many others', () => {
     const leader = new LoneLeader(assignmentOf('semi-sync', ONE));
     write(leader, 3);
