@@ -271,8 +271,8 @@ export class Replica extends DurableObject<ObjectsEnv> implements ReplicaRpc {
 
   /** What is lost is told again: the follower goes on until it is assigned as a member. */
   async #report(report: JoinReport): Promise<void> {
-    const { database } = this.#assignment;
     try {
+      const { database } = this.#assignment;
       await within(SEND_TIMEOUT_MS, this.env.DIRECTORY.getByName(database).report(report));
     } catch (error) {
       console.error('the directory could not be told', error);

@@ -1,5 +1,4 @@
 import {
-  KEEP_MS_MAX,
   type LogLimits,
   RELAY_WAIT_MS,
   RETRY_MS_MAX,
@@ -11,9 +10,8 @@ import type { Log } from '../log/log.ts';
 import { type ChainEnd, joinEntries } from '../log/entry.ts';
 import { Outgoing } from '../log/outgoing.ts';
 import type { StoredEntry } from '../log/tail.ts';
-import { type Lsn, LSN_ZERO } from '../lsn.ts';
-import { type Assignment, membersOf, relayOf, type ReplicaRef } from '../protocol/assignment.ts';
-import { copiesNeeded } from '../protocol/durability.ts';
+import { type Epoch, type Lsn, LSN_ZERO } from '../lsn.ts';
+import type { ReplicaRef } from '../protocol/assignment.ts';
 import {
   type AppendReply,
   type Batch,
@@ -21,7 +19,8 @@ import {
   MESSAGE_VERSION,
   type Relayed,
 } from '../protocol/messages.ts';
-import { claimOf, confirmed, copies, type Line, newLine, progressed, strayed } from './line.ts';
+import { confirmed, copies, type Line, progressed, strayed } from './line.ts';
+import type { Lines } from './lines.ts';
 
 export interface Send {
   readonly kind: 'send';
@@ -35,54 +34,41 @@ export interface Timer {
   readonly at: number;
 }
 
+export interface FanoutParts {
+  readonly lines: Lines;
+  readonly epoch: Epoch;
+  readonly log: Log;
+  readonly limits: LogLimits;
+}
+
 /**
  * Sends each follower what it does not have: at once when it is idle, what has gathered when it is busy, which it is
  * until it has answered and `gatherMs` have passed. In memory only: after a restart the first answer tells
  * where a follower is.
  */
 export class Fanout {
-  #assignment: Assignment;
+  readonly #lines: Lines;
+  readonly #epoch: Epoch;
   readonly #log: Log;
   readonly #limits: LogLimits;
   readonly #outgoing: Outgoing;
-  #lines: ReadonlyMap<string, Line> = new Map();
   /** When the timer fires that was asked for last; null where it has. */
   #timerAt: number | null = null;
   /** Somebody waits until this is durable at followers: nothing is gathered up to there. */
   #urgent = LSN_ZERO;
-  #settled = LSN_ZERO;
   #turn = 0;
 
-  constructor(assignment: Assignment, log: Log, limits: LogLimits) {
-    this.#assignment = assignment;
+  constructor({ lines, epoch, log, limits }: FanoutParts) {
+    this.#lines = lines;
+    this.#epoch = epoch;
     this.#log = log;
     this.#limits = limits;
     this.#outgoing = new Outgoing(log, limits);
-    this.reassign(assignment);
-  }
-
-  /** Followers come and go; those that stay are where they are. */
-  reassign(assignment: Assignment): void {
-    this.#assignment = assignment;
-    this.#lines = new Map(
-      assignment.followers.map((to) => {
-        const known = this.#lines.get(to.name);
-        return [to.name, known === undefined ? newLine(to, this.#log.end.lsn) : Object.assign(known, { to })];
-      }),
-    );
-  }
-
-  get lines(): Iterable<Line> {
-    return this.#lines.values();
-  }
-
-  knows(follower: string): boolean {
-    return this.#lines.has(follower);
   }
 
   /** A new entry stands at the end of the log. */
   added(entry: StoredEntry, now: number): void {
-    for (const line of this.#lines.values()) if (line.applied >= entry.end.lsn - 1) line.progressAt = now;
+    for (const line of this.#lines.all) if (line.applied >= entry.end.lsn - 1) line.progressAt = now;
     this.#outgoing.push(entry);
   }
 
@@ -149,31 +135,6 @@ export class Fanout {
     line.askedTurn = this.#turn += 1;
   }
 
-  /** How many copy a snapshot. */
-  get copying(): number {
-    return [...this.#lines.values()].filter(({ copiedAt }) => copiedAt !== null).length;
-  }
-
-  /** The greatest LSN that is durable at so many replicas, the leader among them. */
-  durableAt(replicas: number): Lsn {
-    if (replicas <= 1) return this.#log.end.lsn;
-    const members = membersOf(this.#assignment);
-    const positions = members.map(({ name }) => this.#lines.get(name)?.confirmed ?? LSN_ZERO);
-    return positions.toSorted((a, b) => b - a)[replicas - 2] ?? LSN_ZERO;
-  }
-
-  /** The greatest LSN that is as durable as the database asks. A change of the members does not take back what was. */
-  get settled(): Lsn {
-    const settled = this.durableAt(this.#copies);
-    if (settled > this.#settled) this.#settled = settled;
-    return this.#settled;
-  }
-
-  /** What each follower still needs is after this; null where nobody knows. */
-  get claims(): readonly (Lsn | null)[] {
-    return [...this.#lines.values()].map((line) => claimOf(line, this.#log.end.lsn));
-  }
-
   /** What follows `place` as a message. */
   batchAfter(follower: string, place: ChainEnd, now: number): Batch {
     const gone = this.#goneAt(place);
@@ -190,7 +151,7 @@ export class Fanout {
     if (line !== undefined && last !== null) line.sentTo = last;
     return {
       version: MESSAGE_VERSION,
-      epoch: this.#assignment.epoch,
+      epoch: this.#epoch,
       text: entries.length === 0 ? null : joinEntries(entries.map((entry) => entry.text)),
       gone,
       head: this.#log.position,
@@ -206,27 +167,9 @@ export class Fanout {
     return this.#goneAt(place) === null ? this.#outgoing.after(place.lsn) : null;
   }
 
-  /**
-   * Whether a member that wants to begin a copy must not, because it would drop what it has before enough others have it. Where there
-   * are not enough others ever, or not for long, it may: then this leader alone has what it drops. `has`: where its own log ends.
-   */
-  mustKeep(follower: string, has: Lsn, now: number): boolean {
-    const line = this.#lines.get(follower);
-    if (line === undefined || line.to.membership !== 'member') return false;
-    // It has confirmed more since it asked: the message is late.
-    if (line.copiedAt === null && has < line.confirmed) return true;
-    const others = membersOf(this.#assignment).filter(({ name }) => name !== follower);
-    if (others.length < this.#copies - 1) return false;
-    line.holds = has;
-    const enough = others.filter(({ name }) => (this.#lines.get(name)?.holds ?? LSN_ZERO) >= has);
-    if (enough.length >= this.#copies - 1) return false;
-    if (line.keepsSince === null || line.keepsSince > now) line.keepsSince = now;
-    return now - line.keepsSince < KEEP_MS_MAX;
-  }
-
   /** When to look again for what did not arrive, in milliseconds; null where every follower has everything. */
   nextTry(now: number): number | null {
-    const waiting = [...this.#lines.values()].filter((line) => !this.#isDone(line));
+    const waiting = this.#lines.all.filter((line) => !this.#isDone(line));
     if (waiting.length === 0) return null;
     return Math.min(
       ...waiting.map((line) => {
@@ -243,14 +186,10 @@ export class Fanout {
     return this.#sendAll(now, 'behind');
   }
 
-  get #copies(): number {
-    return copiesNeeded(this.#assignment.durability, this.#assignment);
-  }
-
   /** With one copy besides the leader's, what a member gets is settled when it gets it. `last`: the last entry that it is sent. */
   #settledAt(line: Line | undefined, last: Lsn | null): Lsn {
-    const { settled } = this;
-    const settles = this.#copies === 2 && line?.to.membership === 'member';
+    const { settled } = this.#lines;
+    const settles = this.#lines.copies === 2 && line?.to.membership === 'member';
     const reaches = settles ? (last ?? line.confirmed) : LSN_ZERO;
     return reaches > settled ? reaches : settled;
   }
@@ -278,7 +217,7 @@ export class Fanout {
   }
 
   #sendAll(now: number, which: 'behind' | 'behind or unknown'): (Send | Timer)[] {
-    return [...this.#lines.values()].flatMap((line) => this.#send(line, now, which));
+    return this.#lines.all.flatMap((line) => this.#send(line, now, which));
   }
 
   /** One timer serves all followers: whoever is not due when it fires asks for the next. */
@@ -315,7 +254,7 @@ export class Fanout {
   /** Of entries; or, where what it has is settled only by others having it, of the news that it is. */
   #isBehind(line: Line): boolean {
     if (line.gone !== null || line.applied < this.#log.end.lsn || line.confirmed < this.#urgent) return true;
-    return this.#copies > 2 && line.settledTold < this.settled;
+    return this.#lines.copies > 2 && line.settledTold < this.#lines.settled;
   }
 
   /** A follower that did not get all there was the last time has waited enough. A clock that was set back is no reason to wait. */
@@ -332,9 +271,9 @@ export class Fanout {
 
   /** Where another follower of its region relays to it, it is sent to from here only if that takes too long. */
   #waitsForRelay(line: Line, now: number): boolean {
-    if (this.#copies > 2) return false;
-    const relay = this.#lines.get(relayOf(this.#assignment, line.to.region)?.name ?? '');
-    if (relay === undefined || relay === line || !line.isKnown || line.confirmed < this.#urgent) return false;
+    if (this.#lines.copies > 2) return false;
+    const relay = this.#lines.relayOf(line);
+    if (relay === null || !line.isKnown || line.confirmed < this.#urgent) return false;
     const isWell = relay.isKnown && relay.copiedAt === null && relay.failures === 0 && relay.notBefore === 0;
     const sinceProgress = now - line.progressAt;
     return isWell && sinceProgress >= 0 && sinceProgress < RELAY_WAIT_MS;

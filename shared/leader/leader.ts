@@ -27,6 +27,7 @@ import { type PieceBound, readPiece, readStart } from '../tables/snapshot.ts';
 import { Fanout, type Send, type Timer } from './fanout.ts';
 import { aheadOfLog, lateWrite, NOT_SETTLED, TOO_MANY_HELD, tooFewFollowers } from './failures.ts';
 import { type HeldAnswer, Holding, type Released } from './holding.ts';
+import { Lines } from './lines.ts';
 import { type LeaderStatus, leaderStatus } from './status.ts';
 import { type Committed, Writer } from './writer.ts';
 
@@ -66,6 +67,7 @@ export class Leader {
   readonly #limits: LogLimits;
   readonly #log: Log;
   readonly #writer: Writer;
+  readonly #lines: Lines;
   readonly #fanout: Fanout;
   readonly #retention: Retention;
   readonly #holding = new Holding();
@@ -85,7 +87,8 @@ export class Leader {
     run(sql, 'PRAGMA ignore_check_constraints = OFF');
     this.#log = new Log(sql, limits);
     this.#writer = new Writer(sql, this.#log);
-    this.#fanout = new Fanout(assignment, this.#log, limits);
+    this.#lines = new Lines(assignment, this.#log);
+    this.#fanout = new Fanout({ lines: this.#lines, epoch: assignment.epoch, log: this.#log, limits });
     this.#retention = new Retention(this.#log, limits);
     this.#hadThen = this.#log.end.lsn;
   }
@@ -118,7 +121,7 @@ export class Leader {
       case 'reassigned':
         this.#assignment = event.assignment;
         this.#hadThen = this.position.lsn;
-        this.#fanout.reassign(event.assignment);
+        this.#lines.reassign(event.assignment);
         return this.#heard(this.#fanout.retry(event.now), event.now);
       case 'timer':
         return this.#timer(event.now);
@@ -132,7 +135,7 @@ export class Leader {
 
   /** How this leader and its followers stand; `appliedOf`: where some of them say that they are. */
   status(appliedOf: readonly Relayed[], now: number): LeaderStatus {
-    return leaderStatus({ log: this.#log, fanout: this.#fanout, appliedOf, held: this.#holding.size, now });
+    return leaderStatus({ log: this.#log, lines: this.#lines, appliedOf, held: this.#holding.size, now });
   }
 
   #execute({ call, request, now }: Extract<LeaderEvent, { kind: 'execute' }>): LeaderEffect[] {
@@ -143,7 +146,7 @@ export class Leader {
     const done = this.#writer.knownAnswer(request, by) ?? this.#writer.commit(request, by, now);
     if (done.entry !== null) {
       this.#fanout.added(done.entry, now);
-      this.#retention.grown(() => this.#fanout.claims, now);
+      this.#retention.grown(() => this.#lines.claims, now);
     }
     const answered = this.#answer(call, request, done, now);
     return done.entry === null ? answered : [...answered, ...this.#withAlarm(this.#fanout.send(now), now)];
@@ -187,8 +190,8 @@ export class Leader {
   }
 
   #isMet({ lsn, until }: HeldAnswer): boolean {
-    if (until === 'settled') return this.#fanout.settled >= lsn;
-    return this.#fanout.durableAt(copiesNeeded(until, this.#assignment)) >= lsn;
+    if (until === 'settled') return this.#lines.settled >= lsn;
+    return this.#lines.durableAt(copiesNeeded(until, this.#assignment)) >= lsn;
   }
 
   /** Something was heard of followers: some answers may leave. */
@@ -215,7 +218,7 @@ export class Leader {
     if (version !== MESSAGE_VERSION) return { kind: 'unknown-version', version };
     if (epoch !== this.#assignment.epoch) return { kind: 'not-leader', epoch: this.#assignment.epoch };
     // One that was removed would show entries as if it counted.
-    if (!this.#fanout.knows(follower)) return { kind: 'unassigned' };
+    if (this.#lines.get(follower) === undefined) return { kind: 'unassigned' };
     this.#fanout.asked(follower, after, now);
     return { kind: 'batch', batch: this.#fanout.batchAfter(follower, after, now) };
   }
@@ -231,8 +234,8 @@ export class Leader {
   #copy({ version, follower, epoch, has, from }: CopyRequest, now: number): CopyReply {
     if (version !== MESSAGE_VERSION) return { kind: 'unknown-version', version };
     if (epoch !== this.#assignment.epoch) return { kind: 'not-leader', epoch: this.#assignment.epoch };
-    if (!this.#fanout.knows(follower)) return { kind: 'unassigned' };
-    if (from === null && has !== null && this.#fanout.mustKeep(follower, has.lsn, now))
+    if (this.#lines.get(follower) === undefined) return { kind: 'unassigned' };
+    if (from === null && has !== null && this.#lines.mustKeep(follower, has.lsn, now))
       return { kind: 'keep' };
     const { end } = this.#log;
     this.#fanout.copies(follower, from?.end.lsn ?? null, now);
@@ -257,7 +260,7 @@ export class Leader {
     const isBusy = now - this.#executedAt < BUSY_MS;
     const { pieceRowsMax: rows, pieceCharsMax: chars, pieceBusyPart: part, piecePauseMs } = this.#limits;
     if (!isBusy) return { rows, chars, pause_ms: 1 };
-    const pause_ms = piecePauseMs * this.#fanout.copying;
+    const pause_ms = piecePauseMs * this.#lines.copying;
     return { rows: Math.ceil(rows / part), chars: Math.ceil(chars / part), pause_ms };
   }
 
@@ -267,7 +270,7 @@ export class Leader {
    */
   get isSettled(): boolean {
     return (
-      this.#fanout.durableAt(copiesNeeded(this.#assignment.durability, this.#assignment)) >= this.#hadThen
+      this.#lines.durableAt(copiesNeeded(this.#assignment.durability, this.#assignment)) >= this.#hadThen
     );
   }
 
@@ -286,7 +289,7 @@ export class Leader {
   /** The last position that may be shown to anybody. */
   get #shown(): Position {
     const { epoch, lsn } = this.position;
-    const { settled } = this.#fanout;
+    const { settled } = this.#lines;
     return { epoch, lsn: settled < lsn ? settled : lsn };
   }
 

@@ -2,7 +2,7 @@ import type { Log } from '../log/log.ts';
 import { lagOf, type LogSize, logSize } from '../log/lag.ts';
 import type { Lsn } from '../lsn.ts';
 import type { LineStatus, Relayed, ReplicaStatus } from '../protocol/messages.ts';
-import type { Fanout } from './fanout.ts';
+import type { Lines } from './lines.ts';
 
 export type LeaderStatus = Pick<
   Extract<ReplicaStatus, { kind: 'leader' }>,
@@ -11,7 +11,7 @@ export type LeaderStatus = Pick<
 
 export interface Standing {
   readonly log: Log;
-  readonly fanout: Fanout;
+  readonly lines: Lines;
   /** Where some followers say that they are. */
   readonly appliedOf: readonly Relayed[];
   readonly held: number;
@@ -19,9 +19,9 @@ export interface Standing {
 }
 
 /** How a leader and its followers stand, as far as the leader knows. */
-export function leaderStatus({ log, fanout, appliedOf, held, now }: Standing): LeaderStatus {
+export function leaderStatus({ log, lines, appliedOf, held, now }: Standing): LeaderStatus {
   const lagAt = (lsn: Lsn) => lagOf(log, lsn, now);
-  const followers = [...fanout.lines].map((line): LineStatus => {
+  const followers = lines.all.map((line): LineStatus => {
     const said = appliedOf.find(({ follower }) => follower === line.to.name);
     return {
       follower: line.to.name,
@@ -31,5 +31,5 @@ export function leaderStatus({ log, fanout, appliedOf, held, now }: Standing): L
       failures: line.failures,
     };
   });
-  return { head: log.position, settled: fanout.settled, followers, held, log: logSize(log) };
+  return { head: log.position, settled: lines.settled, followers, held, log: logSize(log) };
 }

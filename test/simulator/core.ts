@@ -6,6 +6,7 @@ import { first, type Sql } from '../../shared/ports.ts';
 import type { Position } from '../../shared/position.ts';
 import { type Assigned, loadAssigned } from '../../shared/protocol/assigned.ts';
 import { roleOf } from '../../shared/protocol/assignment.ts';
+import type { AssignReply } from '../../shared/protocol/messages.ts';
 
 /** What a replica is. Storage that nobody was told anything of holds none. */
 export type Core =
@@ -31,6 +32,12 @@ export function positionOf(core: Core): Position {
     case 'follower':
       return core.follower.applied;
   }
+}
+
+/** What a replica that was assigned tells the directory. */
+export function assignReplyOf(core: Exclude<Core, { role: 'none' }>): AssignReply {
+  const { epoch, revision } = core.assigned.assignment;
+  return { epoch, revision, isSettled: core.role !== 'leader' || core.leader.isSettled };
 }
 
 /** Whether its tables are those of no position: it copies the leader's, or has yet to begin. */

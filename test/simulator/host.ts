@@ -7,7 +7,7 @@ import { assign } from '../../shared/protocol/assigned.ts';
 import { type Assignment, type ReplicaRef, roleOf } from '../../shared/protocol/assignment.ts';
 import { Asks } from './asks.ts';
 import { Calls } from './calls.ts';
-import { type Core, copyProgress, isCopying, loadCore, positionOf } from './core.ts';
+import { assignReplyOf, type Core, copyProgress, isCopying, loadCore, positionOf } from './core.ts';
 import { Gate } from './gate.ts';
 import type { Boot } from './history.ts';
 import { Inbox } from './inbox.ts';
@@ -221,9 +221,9 @@ export class Host {
     if (isNew) this.#reassigned(before, assignment);
     const core = this.#awake();
     if (core.role === 'none') return this.#stepFailed(false);
-    const { epoch, revision } = core.assigned.assignment;
-    const isSettled = core.role !== 'leader' || core.leader.isSettled;
-    this.#inbox.answer(call, { kind: 'assigned', epoch, revision, isSettled });
+    const reply = assignReplyOf(core);
+    if (!reply.isSettled) this.#lead({ kind: 'alarm', now });
+    this.#inbox.answer(call, { kind: 'assigned', ...reply });
     this.#gate.settle();
   }
 

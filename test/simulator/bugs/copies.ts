@@ -111,7 +111,7 @@ export const COPY_BUGS: readonly Patched[] = [
     own('a follower that joins counts as a member'),
     [
       {
-        file: 'shared/leader/fanout.ts',
+        file: 'shared/leader/lines.ts',
         find: 'const members = membersOf(this.#assignment);\n    const positions',
         replace: 'const members = this.#assignment.followers;\n    const positions',
       },
@@ -124,8 +124,8 @@ export const COPY_BUGS: readonly Patched[] = [
     [
       {
         file: 'shared/leader/fanout.ts',
-        find: '    const settles = this.#copies === 2 &&',
-        replace: '    const settles = this.#copies >= 2 &&',
+        find: '    const settles = this.#lines.copies === 2 &&',
+        replace: '    const settles = this.#lines.copies >= 2 &&',
       },
     ],
     { predicates: ['SD'], seedsMax: 300 },
