@@ -74,3 +74,9 @@ describe('a follower with as many reads that wait as it may have', () => {
     expect([begin(STANDING, big), reads.waiting]).toEqual(['wait', 1]);
   });
 });
+
+it('[SI15] a read that waited when an install began gets nothing of it', () => {
+  expect(begin(SETTLED, { need: at(9) })).toBe('wait');
+  expect(reads.wake({ ...AHEAD, hasTables: false, isFollowing: false })).toEqual([]);
+  expect(reads.wake(AHEAD)).toHaveLength(1);
+});

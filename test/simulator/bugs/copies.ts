@@ -95,18 +95,6 @@ export const COPY_BUGS: readonly Patched[] = [
     { predicates: ['S1', 'S3', 'T5', 'T6'], seedsMax: 50 },
   ),
   bug(
-    'G14',
-    own('a read that waits is served from half a snapshot'),
-    [
-      {
-        file: 'shared/follower/reads.ts',
-        find: 'standing.hasTables && freshnessOf(',
-        replace: 'freshnessOf(',
-      },
-    ],
-    { predicates: ['S3', 'T5', 'T6'], seedsMax: 600 },
-  ),
-  bug(
     'G15',
     own('a follower that joins counts as a member'),
     [
