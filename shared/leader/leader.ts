@@ -15,6 +15,7 @@ import {
   type CopyRequest,
   type ExecuteRequest,
   MESSAGE_VERSION,
+  type Misdirected,
   type PullReply,
   type PullRequest,
   type Relayed,
@@ -166,21 +167,34 @@ export class Leader {
 
   /** Now, or once what it says can no longer be lost in the way that was asked. */
   #answer(call: number, request: ExecuteRequest, done: Committed, now: number): LeaderEffect[] {
-    const held = this.#held(call, request, done, now);
     if (request.shows === 'anything' && done.isRead) return [{ kind: 'answer', call, answer: done.answer }];
-    if (this.#isMet(held)) return [{ kind: 'answer', call, answer: done.answer }];
+    const until = this.#untilOf(request, done);
+    if (this.#isMet({ lsn: done.lsn, until })) return [{ kind: 'answer', call, answer: done.answer }];
+    const held = this.#held({ call, until, now }, request, done);
     if (held.deadline > now) this.#holding.add(held);
     const late: LeaderEffect[] = held.deadline > now ? [] : [{ kind: 'answer', call, answer: held.late }];
     return [...late, ...this.#holdTimer(), ...this.#fanout.urge(held.lsn, now)];
   }
 
-  #held(call: number, request: ExecuteRequest, { answer, lsn, isRead }: Committed, now: number): HeldAnswer {
-    const deadline = now + request.hold_ms;
-    if (isRead)
-      return { call, answer, lsn, until: 'settled', deadline, late: this.#lateRead(answer, request) };
-    const until = durabilityOf(answer) ?? request.durability ?? this.#assignment.durability;
+  /** A write that was known before waits for what its receipt says. */
+  #untilOf({ durability }: ExecuteRequest, { answer, entry, isRead }: Committed): HeldAnswer['until'] {
+    if (isRead) return 'settled';
+    const named = entry === null ? durabilityOf(answer) : null;
+    return named ?? durability ?? this.#assignment.durability;
+  }
+
+  #held(
+    {
+      call,
+      until,
+      now,
+    }: { readonly call: number; readonly until: HeldAnswer['until']; readonly now: number },
+    request: ExecuteRequest,
+    { answer, lsn, isRead }: Committed,
+  ): HeldAnswer {
     const position: Position = { epoch: this.#assignment.epoch, lsn };
-    return { call, answer, lsn, until, deadline, late: lateWrite(position, until) };
+    const late = isRead ? this.#lateRead(answer, request) : lateWrite(position, until);
+    return { call, answer, lsn, until, deadline: now + request.hold_ms, late };
   }
 
   /** Nothing was applied, and what was found may not be shown. */
@@ -189,7 +203,7 @@ export class Leader {
     return { kind: 'behind', position: this.#shown, waited_ms: hold_ms };
   }
 
-  #isMet({ lsn, until }: HeldAnswer): boolean {
+  #isMet({ lsn, until }: Pick<HeldAnswer, 'lsn' | 'until'>): boolean {
     if (until === 'settled') return this.#lines.settled >= lsn;
     return this.#lines.durableAt(copiesNeeded(until, this.#assignment)) >= lsn;
   }
@@ -214,11 +228,17 @@ export class Leader {
     return [{ kind: 'timer', at: next }];
   }
 
-  #pull({ version, follower, epoch, after }: PullRequest, now: number): PullReply {
+  /** What whoever asks is told that is no follower of this leader and epoch, else null. One that was removed would show entries as if it counted. */
+  #misdirected({ version, follower, epoch }: PullRequest | CopyRequest): Misdirected | null {
     if (version !== MESSAGE_VERSION) return { kind: 'unknown-version', version };
     if (epoch !== this.#assignment.epoch) return { kind: 'not-leader', epoch: this.#assignment.epoch };
-    // One that was removed would show entries as if it counted.
-    if (this.#lines.get(follower) === undefined) return { kind: 'unassigned' };
+    return this.#lines.get(follower) === undefined ? { kind: 'unassigned' } : null;
+  }
+
+  #pull(request: PullRequest, now: number): PullReply {
+    const misdirected = this.#misdirected(request);
+    if (misdirected !== null) return misdirected;
+    const { follower, after } = request;
     this.#fanout.asked(follower, after, now);
     return { kind: 'batch', batch: this.#fanout.batchAfter(follower, after, now) };
   }
@@ -231,10 +251,10 @@ export class Leader {
   }
 
   /** The next piece of a snapshot: what was logged since the last one, and the next rows as they are now. */
-  #copy({ version, follower, epoch, has, from }: CopyRequest, now: number): CopyReply {
-    if (version !== MESSAGE_VERSION) return { kind: 'unknown-version', version };
-    if (epoch !== this.#assignment.epoch) return { kind: 'not-leader', epoch: this.#assignment.epoch };
-    if (this.#lines.get(follower) === undefined) return { kind: 'unassigned' };
+  #copy(request: CopyRequest, now: number): CopyReply {
+    const misdirected = this.#misdirected(request);
+    if (misdirected !== null) return misdirected;
+    const { follower, has, from } = request;
     if (from === null && has !== null && this.#lines.mustKeep(follower, has.lsn, now))
       return { kind: 'keep' };
     const { end } = this.#log;
@@ -269,9 +289,7 @@ export class Leader {
    * are not needed for it any more.
    */
   get isSettled(): boolean {
-    return (
-      this.#lines.durableAt(copiesNeeded(this.#assignment.durability, this.#assignment)) >= this.#hadThen
-    );
+    return this.#lines.durableAt(this.#lines.copies) >= this.#hadThen;
   }
 
   /**

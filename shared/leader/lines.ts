@@ -11,6 +11,7 @@ export class Lines {
   #assignment: Assignment;
   #lines: ReadonlyMap<string, Line> = new Map();
   #settled = LSN_ZERO;
+  #copies = 1;
 
   constructor(assignment: Assignment, log: Log) {
     this.#log = log;
@@ -21,6 +22,7 @@ export class Lines {
   /** Followers come and go; those that stay are where they are. */
   reassign(assignment: Assignment): void {
     this.#assignment = assignment;
+    this.#copies = copiesNeeded(assignment.durability, assignment);
     this.#lines = new Map(
       assignment.followers.map((to) => {
         const known = this.#lines.get(to.name);
@@ -50,7 +52,7 @@ export class Lines {
 
   /** At how many replicas an entry must be that is as durable as the database asks. */
   get copies(): number {
-    return copiesNeeded(this.#assignment.durability, this.#assignment);
+    return this.#copies;
   }
 
   /** The greatest LSN that is durable at so many replicas, the leader among them. */
