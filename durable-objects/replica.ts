@@ -15,6 +15,7 @@ import type {
   DigestReply,
   ExecuteRequest,
   JoinReport,
+  Misdirected,
   PullReply,
   PullRequest,
   ReadRequest,
@@ -73,12 +74,8 @@ export class Replica extends DurableObject<ObjectsEnv> implements ReplicaRpc {
   }
 
   async execute(request: ExecuteRequest): Promise<ReplicaAnswer> {
-    if (this.#core.role === 'none') return { kind: 'unassigned' };
-    if (this.#core.role === 'follower')
-      return { kind: 'not-leader', epoch: this.#core.assigned.assignment.epoch };
-    return this.#call<ReplicaAnswer>((call) =>
-      this.#lead({ kind: 'execute', call, now: Date.now(), request }),
-    );
+    const lead = (call: number) => this.#lead({ kind: 'execute', call, now: Date.now(), request });
+    return this.#notLeading() ?? this.#call<ReplicaAnswer>(lead);
   }
 
   async read(request: ReadRequest): Promise<ReplicaAnswer> {
@@ -94,17 +91,13 @@ export class Replica extends DurableObject<ObjectsEnv> implements ReplicaRpc {
   }
 
   async pull(request: PullRequest): Promise<PullReply> {
-    if (this.#core.role === 'none') return { kind: 'unassigned' };
-    if (this.#core.role === 'follower')
-      return { kind: 'not-leader', epoch: this.#core.assigned.assignment.epoch };
-    return this.#call<PullReply>((call) => this.#lead({ kind: 'pull', call, now: Date.now(), request }));
+    const lead = (call: number) => this.#lead({ kind: 'pull', call, now: Date.now(), request });
+    return this.#notLeading() ?? this.#call<PullReply>(lead);
   }
 
   async copy(request: CopyRequest): Promise<CopyReply> {
-    if (this.#core.role === 'none') return { kind: 'unassigned' };
-    if (this.#core.role === 'follower')
-      return { kind: 'not-leader', epoch: this.#core.assigned.assignment.epoch };
-    return this.#call<CopyReply>((call) => this.#lead({ kind: 'copy', call, now: Date.now(), request }));
+    const lead = (call: number) => this.#lead({ kind: 'copy', call, now: Date.now(), request });
+    return this.#notLeading() ?? this.#call<CopyReply>(lead);
   }
 
   async status(appliedOf: readonly Relayed[]): Promise<ReplicaStatus> {
@@ -148,6 +141,13 @@ export class Replica extends DurableObject<ObjectsEnv> implements ReplicaRpc {
     return roleOf(assigned.assignment) === 'leader'
       ? { role: 'leader', leader: new Leader(this.#sql, assigned.assignment, this.#limits), assigned }
       : { role: 'follower', follower: new Follower(this.#sql, assigned, this.#limits), assigned };
+  }
+
+  /** What is said of what only a leader does; null where this is one. */
+  #notLeading(): Misdirected | null {
+    if (this.#core.role === 'none') return { kind: 'unassigned' };
+    if (this.#core.role === 'leader') return null;
+    return { kind: 'not-leader', epoch: this.#core.assigned.assignment.epoch };
   }
 
   /** Runs `begin`, which answers the call now or later. */
