@@ -75,8 +75,7 @@ export function confirmed(line: Line, place: Lsn, now: number): void {
   line.holds = place;
   line.keepsSince = null;
   line.copiedAt = null;
-  line.failures = 0;
-  line.notBefore = 0;
+  answers(line);
 }
 
 /** Where it says to be, nothing follows here. */
@@ -86,8 +85,7 @@ export function strayed(line: Line, gone: Gone): void {
   line.isKnown = true;
   line.confirmed = LSN_ZERO;
   line.copiedAt = null;
-  line.failures = 0;
-  line.notBefore = 0;
+  answers(line);
 }
 
 /** It is at `applied`, by whatever way that is known. */
@@ -106,6 +104,10 @@ export function copies(line: Line, at: Lsn, now: number): void {
   line.keepsSince = null;
   line.gone = null;
   line.copiedAt = now;
+  answers(line);
+}
+
+function answers(line: Line): void {
   line.failures = 0;
   line.notBefore = 0;
 }

@@ -1,6 +1,6 @@
 import { assert } from '../assert.ts';
 import { all, first, run, type Sql, SqlError } from '../ports.ts';
-import { type Change, parseChange, type SchemaChange, SEQUENCE_TABLE } from './change.ts';
+import { type Change, parseChange, type RowChange, type SchemaChange, SEQUENCE_TABLE } from './change.ts';
 import { ForeignKeyActions } from './foreign-key-actions.ts';
 import { imageSql, imageValue, imageValueNoBlob, mayHoldBlob } from './images.ts';
 import { chunksOf, KeyOrder } from './key-order.ts';
@@ -14,8 +14,6 @@ const RUN_CHARS_MAX = 400_000;
 export class DivergenceError extends Error {
   override readonly name = 'DivergenceError';
 }
-
-type RowChange = Exclude<Change, { kind: 'schema' }>;
 
 interface TableStatements {
   readonly insert: string;

@@ -13,6 +13,8 @@ export type Change =
   | { readonly kind: 'delete'; readonly table: string; readonly before: string }
   | { readonly kind: 'schema'; readonly schema: SchemaChange };
 
+export type RowChange = Exclude<Change, { kind: 'schema' }>;
+
 export interface SchemaChange {
   /** What a follower runs; null where only triggers changed, which followers keep but do not run. */
   readonly sql: string | null;

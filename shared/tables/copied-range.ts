@@ -1,10 +1,8 @@
 import type { Sql } from '../ports.ts';
-import { type Change, SEQUENCE_TABLE } from './change.ts';
+import { type RowChange, SEQUENCE_TABLE } from './change.ts';
 import { KeyOrder } from './key-order.ts';
 import { readLayout } from './schema.ts';
 import type { CopyPlace } from './snapshot.ts';
-
-export type RowChange = Exclude<Change, { kind: 'schema' }>;
 
 /**
  * The part of the leader's rows that a copy holds: all of every table but those in `left`, and of the first of these
