@@ -17,6 +17,8 @@ export type Failure =
   | { readonly code: 'not-found'; readonly detail: string }
   | { readonly code: 'database-exists'; readonly detail: string }
   | { readonly code: 'follower-exists'; readonly detail: string }
+  | { readonly code: 'failover-refused'; readonly detail: string }
+  | { readonly code: 'lost-entry-conflict'; readonly detail: string }
   | { readonly code: 'idempotency-conflict'; readonly detail: string }
   | {
       readonly code: 'session-lost';

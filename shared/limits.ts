@@ -34,6 +34,8 @@ export const DURABILITY_WAIT_MS = 10_000;
 export const READ_HOLD_MS_MIN = 1000;
 /** How long a request id is kept, counted by the leader's clock in later entries. */
 export const REQUEST_ID_KEPT_MS = 24 * 60 * 60 * 1000;
+/** So much longer ids that are forgotten are still there, for a roll back to the time when they were not. */
+export const REQUEST_ID_SPARE_MS = 60 * 60 * 1000;
 
 /** Of one database, those that are joining among them. */
 export const FOLLOWERS_MAX = 20;
@@ -113,6 +115,35 @@ export const SEND_CHECK_MS = 5_000;
 /** A message to a replica that is not answered within this is taken as lost. */
 export const SEND_TIMEOUT_MS = 30_000;
 
+/** How long a leader may count on a lease, from the moment it asked. */
+export const LEASE_MS = 10_000;
+/** A leader stops so much earlier: by so much its clock may be set back, or be behind when an answer leaves that was made by it. */
+export const LEASE_MARGIN_MS = 1_000;
+/** How long a request may wait for a lease before it is run; longer by what an ask may take that is open then. */
+export const LEASE_WAIT_MS = 5_000;
+/** By which part of it the time that a clock measures may be wrong. */
+export const CLOCK_RATE_ERROR = 0.01;
+/** After so long on the directory's clock no clock can take a lease that it granted then for valid. */
+export const LEASE_ENDS_MS = Math.ceil((LEASE_MS * (1 + CLOCK_RATE_ERROR)) / (1 - CLOCK_RATE_ERROR));
+
+/** A replica that does not answer a question of yes or no within this counts as out of reach. */
+export const PING_MS = 2_000;
+/** How long a leader may take to hand over, before it goes on. */
+export const PLANNED_MS = 5_000;
+/** How long a forced failover waits for every member once the lease is over, although fewer would do. */
+export const FENCE_WAIT_MS = 3_000;
+/** How often a failover asks again what was not answered, until it asks ever less often. */
+export const FAILOVER_RETRY_MS = 1_000;
+/** How long a request waits for the failover that it asked for. */
+export const FAILOVER_WAIT_MS = 20_000;
+/** A leader's silence is believed after so many questions at least. */
+export const SUSPICION_ROUNDS_MIN = 3;
+
+assert(PLANNED_MS < FAILOVER_WAIT_MS, 'what became of a planned failover is known while its request waits');
+assert(
+  PING_MS + LEASE_ENDS_MS + FENCE_WAIT_MS < FAILOVER_WAIT_MS,
+  'what became of a forced one is known too, where enough replicas answer',
+);
 assert(3 * LOG_LIMITS.segmentPartChars < PLATFORM_ROW_BYTES_MAX, 'a segment part fits a row');
 assert(2 * KEPT_ANSWER_BYTES_MAX < PLATFORM_ROW_BYTES_MAX, 'a kept answer fits a row, its quotes escaped');
 assert(LOG_PAGE_ROWS * PLATFORM_ROW_BYTES_MAX <= 32 * MIB, 'a page of the log fits the memory');

@@ -16,22 +16,28 @@ export interface RecordedRequest {
   readonly answer: string;
 }
 
+/** Where a transaction came from, as far as its entry tells. */
+export interface Origin {
+  readonly request: RecordedRequest | null;
+  /** Whose write it was; null where nobody was named. */
+  readonly user: string | null;
+}
+
 /**
  * One committed transaction. Its text is the one form in which it is stored, sent and hashed:
  *
- *     format \t epoch \t lsn \t time \t previous [\t {"request":…}]
+ *     format \t epoch \t lsn \t time \t previous [\t {"request":…,"user":…}]
  *     one line a change (tables/change.ts)
  *
  * JSON text has no raw tab or newline, so both can part fields and lines; an entry has no empty line, so
  * an empty line parts entries. Values stay text: as JavaScript numbers, 64-bit integers would be rounded.
  */
-export interface Entry {
+export interface Entry extends Origin {
   readonly position: Position;
   /** The leader's clock when the last change was made, in milliseconds. */
   readonly time: number;
   /** The hash of the entry before this one. */
   readonly previous: Hash;
-  readonly request: RecordedRequest | null;
   readonly changes: readonly string[];
 }
 
@@ -51,10 +57,20 @@ export function hashOf(text: string): Hash {
 }
 
 export function encodeEntry(entry: Entry): string {
-  const { position, time, previous, request } = entry;
+  const { position, time, previous } = entry;
   const head = `${ENTRY_FORMAT}\t${position.epoch}\t${position.lsn}\t${time}\t${previous}`;
-  const extra = request === null ? '' : `\t${JSON.stringify({ request })}`;
-  return `${head}${extra}\n${entry.changes.join('\n')}`;
+  return `${head}${extraOf(entry)}\n${entry.changes.join('\n')}`;
+}
+
+/** What is not known is left out, so that an entry without either is as short as can be. */
+function extraOf({ request, user }: Origin): string {
+  if (request === null && user === null) return '';
+  return `\t${JSON.stringify({ ...(request === null ? {} : { request }), ...(user === null ? {} : { user }) })}`;
+}
+
+function originOf(extra: string | undefined): Origin {
+  const { request = null, user = null } = JSON.parse(extra ?? '{}') as Partial<Origin>;
+  return { request, user };
 }
 
 /** @throws EntryFormatError for a format that this code does not know, or text that is no entry. */
@@ -73,7 +89,7 @@ export function decodeEntry(text: string): Entry {
     position: { epoch: toEpoch(Number(epoch)), lsn: toLsn(Number(lsn)) },
     time: Number(time),
     previous: previous as Hash,
-    request: extra === undefined ? null : (JSON.parse(extra) as { request: RecordedRequest }).request,
+    ...originOf(extra),
     changes,
   };
 }

@@ -6,8 +6,14 @@ import type { Position } from '../position.ts';
 import type { Sql } from '../ports.ts';
 import { utf8Length } from '../utf8.ts';
 import { Captured, type ChangeRow } from './captured.ts';
-import { type ChainEnd, decodeEntry, type RecordedRequest } from './entry.ts';
-import { createSegments, segmentAfter, segmentEndBetween, writeSegment } from './segments.ts';
+import { type ChainEnd, decodeEntry, type Origin } from './entry.ts';
+import {
+  createSegments,
+  segmentAfter,
+  segmentEndBetween,
+  truncateSegments,
+  writeSegment,
+} from './segments.ts';
 import {
   beginAnew,
   CHARS_AS_A_ROW,
@@ -29,6 +35,7 @@ import {
   type TailEntry,
   type TailPlace,
   tailPlaceAtOrBefore,
+  truncateTail,
 } from './tail.ts';
 
 /** How much one reading of the log may give. The first entry is given whatever its size. */
@@ -69,10 +76,7 @@ export class Log {
     this.#sql = sql;
     this.#limits = limits;
     this.#start = loadStart(sql);
-    const segment = segmentEndBetween(sql, this.#start.end.lsn, Number.MAX_SAFE_INTEGER);
-    this.#tail = loadTailEnd(sql, this.#start);
-    this.#end = later(this.#tail, later(segment, this.#start));
-    this.#knownAt = (segment ?? this.#start).knownAt;
+    ({ tail: this.#tail, end: this.#end, knownAt: this.#knownAt } = loadEnd(sql, this.#start));
   }
 
   /** The first entry that is held is the one after it. */
@@ -138,11 +142,11 @@ export class Log {
   }
 
   /** Makes the captured changes one entry. The last thing that a transaction does. */
-  close(epoch: Epoch, captured: readonly ChangeRow[], request: RecordedRequest | null): StoredEntry {
+  close(epoch: Epoch, captured: readonly ChangeRow[], origin: Origin): StoredEntry {
     const { entry, tail } = closeEntry(this.#sql, this.#leading(), {
       epoch,
       captured,
-      request,
+      ...origin,
       limits: this.#limits,
     });
     this.#tail = tail;
@@ -166,7 +170,11 @@ export class Log {
     const from = lsnAfter(this.end.lsn);
     const texts = entries.map((entry) => entry.text);
     const bytesUpTo = texts.reduce((bytes, text) => bytes + utf8Length(text), this.#end.bytesUpTo);
-    writeSegment(this.#sql, { from, last, texts, knownAt, bytesUpTo }, this.#limits.segmentPartChars);
+    writeSegment(
+      this.#sql,
+      { from, end: last.end, texts, knownAt, bytesUpTo },
+      this.#limits.segmentPartChars,
+    );
     this.#added(1, bytesUpTo);
     this.#end = { end: last.end, bytesUpTo };
     this.#knownAt = knownAt;
@@ -233,6 +241,21 @@ export class Log {
     return { ...tail, knownAt: received.knownAt };
   }
 
+  /**
+   * Removes every entry after `to`, as a replica does that follows a chain which goes on from there otherwise. False, and nothing
+   * changed, where `to` is not a place of this log.
+   */
+  truncate(to: ChainEnd): boolean {
+    if (to.lsn < this.start.lsn || to.lsn > this.end.lsn || !this.follows(to)) return false;
+    if (to.lsn === this.end.lsn) return true;
+    truncateSegments(this.#sql, to, this.#limits.segmentPartChars);
+    truncateTail(this.#sql, this.#start, to.lsn);
+    ({ tail: this.#tail, end: this.#end, knownAt: this.#knownAt } = loadEnd(this.#sql, this.#start));
+    this.#oldest = null;
+    this.#reached.clear();
+    return true;
+  }
+
   /** Forgets all entries: the log of a replica whose tables were copied as they are at `end`. `knownAt` as for `append`. */
   beginAfter(end: ChainEnd, knownAt: number | null): void {
     this.#start = beginAnew(this.#sql, end, knownAt);
@@ -242,6 +265,19 @@ export class Log {
     this.#oldest = null;
     this.#reached.clear();
   }
+}
+
+interface LogEnd {
+  readonly tail: TailEnd | null;
+  readonly end: StoredPlace;
+  readonly knownAt: number | null;
+}
+
+/** As the disk says. */
+function loadEnd(sql: Sql, start: LogStart): LogEnd {
+  const segment = segmentEndBetween(sql, start.end.lsn, Number.MAX_SAFE_INTEGER);
+  const tail = loadTailEnd(sql, start);
+  return { tail, end: later(tail, later(segment, start)), knownAt: (segment ?? start).knownAt };
 }
 
 function later(a: StoredPlace | null, b: StoredPlace): StoredPlace {

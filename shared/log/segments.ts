@@ -1,6 +1,8 @@
+import { present } from '../assert.ts';
 import type { Epoch, Lsn } from '../lsn.ts';
 import { all, first, run, type Sql, type SqlRow } from '../ports.ts';
-import { decodeEntry, type Hash, hashOf, joinEntries, splitEntries } from './entry.ts';
+import { type ChainEnd, decodeEntry, type Hash, hashOf, joinEntries, splitEntries } from './entry.ts';
+import { utf8Length } from '../utf8.ts';
 import type { StoredPlace } from './start.ts';
 import type { StoredEntry } from './tail.ts';
 
@@ -25,7 +27,7 @@ export function createSegments(sql: Sql): void {
 
 export interface Segment {
   readonly from: Lsn;
-  readonly last: StoredEntry;
+  readonly end: ChainEnd;
   readonly texts: readonly string[];
   readonly knownAt: number;
   readonly bytesUpTo: number;
@@ -34,10 +36,9 @@ export interface Segment {
 /** Stores consecutive entries, the text in parts of so many characters. */
 export function writeSegment(
   sql: Sql,
-  { from, last, texts, knownAt, bytesUpTo }: Segment,
+  { from, end, texts, knownAt, bytesUpTo }: Segment,
   partChars: number,
 ): void {
-  const { end } = last;
   const [head = '', ...parts] = inParts(joinEntries(texts), partChars);
   run(
     sql,
@@ -62,8 +63,34 @@ export function writeSegment(
   });
 }
 
+/** Removes the entries behind `to`, which is a place of this log; a segment that holds it ends there. */
+export function truncateSegments(sql: Sql, to: ChainEnd, partChars: number): void {
+  const row = first(
+    sql,
+    `SELECT last_lsn, first_lsn, text, known_at, bytes_up_to FROM _tidemark_segments
+     WHERE first_lsn <= ?1 AND last_lsn > ?1 ORDER BY last_lsn LIMIT 1`,
+    to.lsn,
+  );
+  const held = row === null ? [] : splitEntries(fullText(sql, row));
+  for (const table of ['segments', 'segment_parts'])
+    run(sql, `DELETE FROM _tidemark_${table} WHERE last_lsn > ?`, to.lsn);
+  if (row === null) return;
+  const from = row[1] as Lsn;
+  const texts = held.slice(0, to.lsn + 1 - from);
+  const { position } = decodeEntry(present(texts.at(-1), 'the last entry of a segment'));
+  const gone = held.slice(texts.length).reduce((bytes, text) => bytes + utf8Length(text), 0);
+  const kept: Segment = {
+    from,
+    end: { ...position, hash: to.hash },
+    texts,
+    knownAt: row[3] as number,
+    bytesUpTo: (row[4] as number) - gone,
+  };
+  writeSegment(sql, kept, partChars);
+}
+
 /** Never cuts a surrogate pair: SQLite keeps UTF-8, in which half of one cannot be written. */
-function inParts(text: string, partChars: number): string[] {
+export function inParts(text: string, partChars: number): string[] {
   const parts: string[] = [];
   for (let from = 0; from < text.length;) {
     const end = from + partChars;

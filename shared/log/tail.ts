@@ -4,7 +4,7 @@ import { type Epoch, type Lsn, lsnAfter } from '../lsn.ts';
 import { all, first, run, type Sql, type SqlRow } from '../ports.ts';
 import { utf8Length } from '../utf8.ts';
 import type { ChangeRow } from './captured.ts';
-import { type ChainEnd, encodeEntry, type Hash, hashOf, type RecordedRequest } from './entry.ts';
+import { type ChainEnd, encodeEntry, type Hash, hashOf, type Origin, type RecordedRequest } from './entry.ts';
 import { firstMarkLsn, type LogStart, type StoredPlace } from './start.ts';
 
 /**
@@ -13,7 +13,7 @@ import { firstMarkLsn, type LogStart, type StoredPlace } from './start.ts';
  * The capture triggers write one row a change. An entry of exactly one change and nothing else IS that
  * row: a single-row write costs two rows, its own and its change's. Rows written are what a user pays
  * for, so every other entry, and no more, has a row in _tidemark_entries as well:
- * one with several changes or a request id, the first of an epoch, and one every 1024 entries or
+ * one with several changes, a request id or a user, the first of an epoch, and one every 1024 entries or
  * mebibyte of text, which bounds what a restart recomputes. Between two such rows LSNs and change ids go up together.
  */
 export interface StoredEntry {
@@ -33,10 +33,9 @@ export type TailEntry = StoredEntry & TailPlace;
 
 type StoredTailPlace = TailPlace & StoredPlace;
 
-interface Mark extends StoredTailPlace {
+interface Mark extends StoredTailPlace, Origin {
   /** A mark that only says where leadership began: its entry is not here but in the segments. */
   readonly begins: boolean;
-  readonly request: RecordedRequest | null;
 }
 
 export function createTail(sql: Sql): void {
@@ -48,12 +47,12 @@ export function createTail(sql: Sql): void {
     sql,
     `CREATE TABLE IF NOT EXISTS _tidemark_entries (
       lsn INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, last_change INTEGER NOT NULL,
-      begins INTEGER NOT NULL, hash TEXT NOT NULL, bytes_up_to INTEGER NOT NULL, request TEXT)`,
+      begins INTEGER NOT NULL, hash TEXT NOT NULL, bytes_up_to INTEGER NOT NULL, request TEXT, user TEXT)`,
   );
 }
 
 const PLACE_COLUMNS = 'lsn, epoch, last_change, hash, bytes_up_to';
-const MARK_COLUMNS = `${PLACE_COLUMNS}, begins, request`;
+const MARK_COLUMNS = `${PLACE_COLUMNS}, begins, request, user`;
 
 function toPlace([lsn, epoch, lastChange, hash, bytesUpTo]: SqlRow): StoredTailPlace {
   return {
@@ -64,11 +63,12 @@ function toPlace([lsn, epoch, lastChange, hash, bytesUpTo]: SqlRow): StoredTailP
 }
 
 function toMark(row: SqlRow): Mark {
-  const [begins, request] = row.slice(5);
+  const [begins, request, user] = row.slice(5);
   return {
     ...toPlace(row),
     begins: begins === 1,
     request: typeof request === 'string' ? (JSON.parse(request) as RecordedRequest) : null,
+    user: typeof user === 'string' ? (JSON.parse(user) as string) : null,
   };
 }
 
@@ -134,13 +134,13 @@ function* walk(sql: Sql, start: TailPlace): Generator<TailEntry> {
   let next = changes.next();
   const entry = (epoch: Epoch, lines: readonly StoredChange[], mark: Mark | null): TailEntry => {
     const position = { epoch, lsn: lsnAfter(end.lsn) };
-    const request = mark?.request ?? null;
     const { id: lastChange, time } = present(lines.at(-1), 'the changes of an entry');
     const text = encodeEntry({
       position,
       time,
       previous: end.hash,
-      request,
+      request: mark?.request ?? null,
+      user: mark?.user ?? null,
       changes: lines.map((row) => row.line),
     });
     // A hash that is stored is not computed again: the reader does, and compares.
@@ -186,17 +186,53 @@ export function loadTailEnd(sql: Sql, start: LogStart): TailEnd | null {
   return { end, lastChange, bytesUpTo, charsSinceMark };
 }
 
+/** Removes what was written here behind `to`, which is a place of this log and not before its start. */
+export function truncateTail(sql: Sql, start: LogStart, to: Lsn): void {
+  const lastChange = lastChangeUpTo(sql, start, to);
+  run(sql, 'DELETE FROM _tidemark_entries WHERE lsn > ?', to);
+  if (lastChange === null) return;
+  const greatest = first(sql, 'SELECT max(id), time FROM _tidemark_changes');
+  run(sql, 'DELETE FROM _tidemark_changes WHERE id > ?', lastChange);
+  // A place names this id, but a cut may have removed its row: SQLite would give it again.
+  if (typeof greatest?.[0] === 'number' && greatest[0] > lastChange && lastChange > 0)
+    run(
+      sql,
+      "INSERT OR IGNORE INTO _tidemark_changes (id, time, line) VALUES (?, ?, '')",
+      lastChange,
+      greatest[1] as number,
+    );
+}
+
+/** The last change that is of no entry behind `to`; null where none of them was written here. */
+function lastChangeUpTo(sql: Sql, start: LogStart, to: Lsn): number | null {
+  const place = tailPlaceAtOrBefore(sql, start, to);
+  if (place === null) {
+    const mark = first(
+      sql,
+      'SELECT last_change FROM _tidemark_entries WHERE lsn > ? ORDER BY lsn LIMIT 1',
+      to,
+    );
+    return mark === null ? null : (mark[0] as number);
+  }
+  let { lastChange } = place;
+  for (const entry of walk(sql, place)) {
+    if (entry.end.lsn > to) break;
+    ({ lastChange } = entry);
+  }
+  return lastChange;
+}
+
 /** Says that entries after `end` are written here. A replica does so when it begins to lead. */
 export function beginTail(sql: Sql, { end, bytesUpTo }: StoredPlace): TailEnd {
   const lastChange = (first(sql, 'SELECT max(id) FROM _tidemark_changes')?.[0] ?? 0) as number;
-  writeMark(sql, { end, lastChange, bytesUpTo, begins: true, request: null });
+  writeMark(sql, { end, lastChange, bytesUpTo, begins: true, request: null, user: null });
   return { end, lastChange, bytesUpTo, charsSinceMark: 0 };
 }
 
-function writeMark(sql: Sql, { end, lastChange, bytesUpTo, begins, request }: Mark): void {
+function writeMark(sql: Sql, { end, lastChange, bytesUpTo, begins, request, user }: Mark): void {
   run(
     sql,
-    `INSERT INTO _tidemark_entries (${MARK_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO _tidemark_entries (${MARK_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     end.lsn,
     end.epoch,
     lastChange,
@@ -204,13 +240,14 @@ function writeMark(sql: Sql, { end, lastChange, bytesUpTo, begins, request }: Ma
     bytesUpTo,
     begins ? 1 : 0,
     request === null ? null : JSON.stringify(request),
+    // As JSON: half of a surrogate pair is text to JavaScript, and none to SQLite.
+    user === null ? null : JSON.stringify(user),
   );
 }
 
-export interface EntryContent {
+export interface EntryContent extends Origin {
   readonly epoch: Epoch;
   readonly captured: readonly ChangeRow[];
-  readonly request: RecordedRequest | null;
   readonly limits: LogLimits;
 }
 
@@ -220,17 +257,18 @@ export function closeEntry(
   tail: TailEnd,
   content: EntryContent,
 ): { readonly entry: StoredEntry; readonly tail: TailEnd } {
-  const { epoch, captured, request, limits } = content;
+  const { epoch, captured, request, user, limits } = content;
   const { id: lastChange, time } = present(captured.at(-1), 'the changes of an entry');
   const position = { epoch, lsn: lsnAfter(tail.end.lsn) };
   const changes = captured.map((row) => row.line);
-  const text = encodeEntry({ position, time, previous: tail.end.hash, request, changes });
+  const text = encodeEntry({ position, time, previous: tail.end.hash, request, user, changes });
   const end: ChainEnd = { ...position, hash: hashOf(text) };
   const bytesUpTo = tail.bytesUpTo + bytesOf(text, captured);
   const charsSinceMark = tail.charsSinceMark + text.length;
   const isDue = position.lsn % limits.hashedEntriesEvery === 0 || charsSinceMark > limits.hashedCharsEvery;
-  const isItsChange = captured.length === 1 && request === null && epoch === tail.end.epoch && !isDue;
-  if (!isItsChange) writeMark(sql, { end, lastChange, bytesUpTo, begins: false, request });
+  const hasOrigin = request !== null || user !== null;
+  const isItsChange = captured.length === 1 && !hasOrigin && epoch === tail.end.epoch && !isDue;
+  if (!isItsChange) writeMark(sql, { end, lastChange, bytesUpTo, begins: false, request, user });
   return {
     entry: { end, text, time },
     tail: { end, lastChange, bytesUpTo, charsSinceMark: isItsChange ? charsSinceMark : 0 },

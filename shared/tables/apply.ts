@@ -4,7 +4,9 @@ import { type Change, parseChange, type RowChange, type SchemaChange, SEQUENCE_T
 import { ForeignKeyActions } from './foreign-key-actions.ts';
 import { imageSql, imageValue, imageValueNoBlob, mayHoldBlob } from './images.ts';
 import { chunksOf, KeyOrder } from './key-order.ts';
+import { dropKeptTrigger, keepTrigger } from './roles.ts';
 import { quoteName, readLayout, type TableLayout } from './schema.ts';
+import { makeSequences } from './sequences.ts';
 import { isUncheckable, withStandIns } from './stand-ins.ts';
 
 const RUN_ROWS_MAX = 500;
@@ -74,9 +76,13 @@ export class Applier {
     // In the log a cascade's rows stand before the row that caused it. Not without need: each setting has SQLite
     // compile all statements anew, which for a few rows takes far longer than to write them.
     run(this.#sql, 'PRAGMA defer_foreign_keys = ON');
-    work();
-    // SQLite counts violations, and a parent that is dropped and made again is counted once only. The leader has checked.
-    run(this.#sql, 'PRAGMA defer_foreign_keys = OFF');
+    try {
+      work();
+    } finally {
+      // SQLite counts violations, and a parent that is dropped and made again is counted once only. The leader has checked. Nor
+      // may it last beyond what failed: whoever catches the error goes on in the same transaction.
+      run(this.#sql, 'PRAGMA defer_foreign_keys = OFF');
+    }
   }
 
   /** SQLite fails a statement whose foreign keys it cannot check before it has written anything. */
@@ -220,15 +226,8 @@ export class Applier {
   #schema(schema: SchemaChange): void {
     if (schema.sql !== null) run(this.#sql, schema.sql);
     for (const [name, trigger] of Object.entries(schema.triggers)) {
-      run(this.#sql, 'DELETE FROM _tidemark_triggers WHERE name = ?', name);
-      if (trigger === null) continue;
-      run(
-        this.#sql,
-        'INSERT INTO _tidemark_triggers (name, tbl_name, sql) VALUES (?, ?, ?)',
-        name,
-        trigger.table,
-        trigger.sql,
-      );
+      if (trigger === null) dropKeptTrigger(this.#sql, name);
+      else keepTrigger(this.#sql, { name, ...trigger });
     }
     this.#statements.clear();
     this.#actions.forget();
@@ -237,6 +236,8 @@ export class Applier {
   /** Inserts move sqlite_sequence by themselves, so its row may or may not be there already. */
   #sequence(change: RowChange): void {
     const image = change.kind === 'delete' ? change.before : change.after;
+    // A leader may have the table from what was rolled back or installed anew since: it cannot be dropped.
+    makeSequences(this.#sql);
     run(this.#sql, "DELETE FROM sqlite_sequence WHERE name = (?->>'$[0]')", image);
     if (change.kind === 'delete') return;
     run(this.#sql, "INSERT INTO sqlite_sequence (name, seq) VALUES (?1->>'$[0]', ?1->>'$[1]')", image);

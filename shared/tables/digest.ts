@@ -1,7 +1,9 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import { all, first, type Sql } from '../ports.ts';
+import { SEQUENCE_TABLE } from './change.ts';
 import { imageSql } from './images.ts';
+import { COUNTING_SQL } from './requests.ts';
 import { quoteName, readLayout, userSchema, userTables } from './schema.ts';
 
 /**
@@ -13,7 +15,9 @@ export function digest(sql: Sql): string {
   const line = (...fields: readonly (string | null)[]) =>
     void hash.update(utf8ToBytes(`${JSON.stringify(fields)}\n`));
 
-  for (const { type, name, table, sql: text } of userSchema(sql)) line('schema', type, name, table, text);
+  // Whether SQLite's table of the counters is there tells only what this replica once had: it cannot be dropped.
+  const schema = userSchema(sql).filter(({ name }) => name !== SEQUENCE_TABLE);
+  for (const { type, name, table, sql: text } of schema) line('schema', type, name, table, text);
   for (const table of userTables(sql)) {
     line('table', table);
     const layout = readLayout(sql, table);
@@ -26,7 +30,7 @@ export function digest(sql: Sql): string {
       line('sequence', image as string);
   }
   const requests = sql.exec(
-    'SELECT id, fingerprint, answer FROM _tidemark_requests WHERE in_log ORDER BY id',
+    `SELECT id, fingerprint, answer FROM _tidemark_requests WHERE in_log AND ${COUNTING_SQL} ORDER BY id`,
   );
   for (const [id, fingerprint, answer] of requests)
     line('request', id as string, fingerprint as string, answer as string);

@@ -5,6 +5,8 @@ import { Applier } from './apply.ts';
 import { type Change, parseChange, type RowChange } from './change.ts';
 import { CopiedRange } from './copied-range.ts';
 import { createRequests, keepRequest } from './requests.ts';
+import { keepTrigger } from './roles.ts';
+import { writeCounters } from './sequences.ts';
 import { tableExists, userTables } from './schema.ts';
 import type { CopiedRequest, CopyPlace, PiecePart, PieceRows, SnapshotStart } from './snapshot.ts';
 import { wipe } from './wipe.ts';
@@ -66,8 +68,7 @@ export class Installation {
     createRequests(sql);
     wipe(sql);
     for (const text of start.schema) run(sql, text);
-    for (const [name, { table, sql: text }] of Object.entries(start.triggers))
-      run(sql, 'INSERT INTO _tidemark_triggers (name, tbl_name, sql) VALUES (?, ?, ?)', name, table, text);
+    for (const trigger of start.triggers) keepTrigger(sql, trigger);
     run(
       sql,
       'CREATE TABLE IF NOT EXISTS _tidemark_installation (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID',
@@ -182,11 +183,7 @@ export class Installation {
 
   /** The rows moved the counters as they came; now they are set to what they are. */
   #takeRest({ sequences, statistics }: Extract<PiecePart, { kind: 'rest' }>): void {
-    if (tableExists(this.#sql, 'sqlite_sequence')) {
-      run(this.#sql, 'DELETE FROM sqlite_sequence');
-      for (const image of sequences)
-        run(this.#sql, "INSERT INTO sqlite_sequence (name, seq) VALUES (?1->>'$[0]', ?1->>'$[1]')", image);
-    }
+    writeCounters(this.#sql, sequences);
     if (tableExists(this.#sql, 'sqlite_stat1')) {
       run(this.#sql, 'DELETE FROM sqlite_stat1');
       for (const image of statistics)

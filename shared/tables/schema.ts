@@ -26,7 +26,8 @@ export interface SchemaObject {
 
 const ROWID_NAMES = ['rowid', '_rowid_', 'oid'] as const;
 
-const USER_OBJECT = String.raw`name NOT LIKE '\_tidemark\_%' ESCAPE '\' AND name NOT LIKE '\_cf\_%' ESCAPE '\'
+/** SQL that tells what users made from what is Tidemark's or the platform's, in a table with the columns of sqlite_schema. */
+export const USER_OBJECT = String.raw`name NOT LIKE '\_tidemark\_%' ESCAPE '\' AND name NOT LIKE '\_cf\_%' ESCAPE '\'
   AND tbl_name NOT LIKE '\_tidemark\_%' ESCAPE '\'`;
 
 /**

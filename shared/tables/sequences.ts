@@ -1,7 +1,34 @@
 import { refuse } from '../failure.ts';
-import { all, first, type Sql } from '../ports.ts';
+import { all, first, run, type Sql } from '../ports.ts';
 import { rowLine, SEQUENCE_TABLE } from './change.ts';
-import { readLayout, type TableLayout } from './schema.ts';
+import { readLayout, type TableLayout, tableExists } from './schema.ts';
+
+/** Makes SQLite's table of the counters, which no statement can name to make it. A table with AUTOINCREMENT leaves it behind. */
+export const MAKE_SEQUENCES = [
+  'CREATE TABLE _tidemark_autoincrement (id INTEGER PRIMARY KEY AUTOINCREMENT)',
+  'DROP TABLE _tidemark_autoincrement',
+] as const;
+
+export function makeSequences(sql: Sql): void {
+  if (tableExists(sql, SEQUENCE_TABLE)) return;
+  for (const text of MAKE_SEQUENCES) run(sql, text);
+}
+
+/** The counters of AUTOINCREMENT, images of [name, seq]. */
+export function readCounters(sql: Sql): string[] {
+  if (!tableExists(sql, SEQUENCE_TABLE)) return [];
+  return all(sql, 'SELECT json_array(name, seq) FROM sqlite_sequence ORDER BY rowid').map(
+    ([image]) => image as string,
+  );
+}
+
+/** Makes them what was read, and no others. */
+export function writeCounters(sql: Sql, images: readonly string[]): void {
+  if (!tableExists(sql, SEQUENCE_TABLE)) return;
+  run(sql, 'DELETE FROM sqlite_sequence');
+  for (const image of images)
+    run(sql, "INSERT INTO sqlite_sequence (name, seq) VALUES (?1->>'$[0]', ?1->>'$[1]')", image);
+}
 
 /**
  * AUTOINCREMENT's counters are state too, and no trigger can watch sqlite_sequence. A follower that inserts the

@@ -1,17 +1,19 @@
 import type { RecordedRequest } from '../log/entry.ts';
 import type { Lsn } from '../lsn.ts';
 import { all, type Sql, type SqlRow } from '../ports.ts';
-import type { KeptTrigger } from './change.ts';
 import { allForeignKeys } from './foreign-key-list.ts';
 import { imageSql } from './images.ts';
 import { KeyOrder } from './key-order.ts';
-import { quoteName, readLayout, tableExists, userSchema, userTables } from './schema.ts';
+import { type NamedTrigger, userTriggers } from './roles.ts';
+import { quoteName, readLayout, tableExists, userTables } from './schema.ts';
+import { MAKE_SEQUENCES } from './sequences.ts';
 
 /** What a follower makes its tables of before the first row comes. */
 export interface SnapshotStart {
   /** Statements that make the schema, in order. */
   readonly schema: readonly string[];
-  readonly triggers: Readonly<Record<string, KeptTrigger>>;
+  /** In the order in which they were made: see `userTriggers`. */
+  readonly triggers: readonly NamedTrigger[];
   /** The tables to copy, in the order in which they are copied. */
   readonly tables: readonly string[];
 }
@@ -69,11 +71,7 @@ export type PiecePart =
 /** What was read at one position, in the order of copying; empty where the log must say first what became of a table. */
 export type PieceRows = readonly PiecePart[];
 
-/** Names no statement can drop or make as other tables; a table with AUTOINCREMENT and ANALYZE leave them behind. */
-const MAKE_SEQUENCES = [
-  'CREATE TABLE _tidemark_autoincrement (id INTEGER PRIMARY KEY AUTOINCREMENT)',
-  'DROP TABLE _tidemark_autoincrement',
-];
+/** Makes the tables in which ANALYZE leaves what it found. */
 const MAKE_STATISTICS = 'ANALYZE sqlite_schema';
 
 const SCHEMA_SQL = String.raw`SELECT m.sql FROM sqlite_schema AS m
@@ -85,16 +83,13 @@ export function readStart(sql: Sql): SnapshotStart {
   const texts = ['table', 'index', 'view'].flatMap((type) =>
     all(sql, SCHEMA_SQL, type).map(([text]) => text as string),
   );
-  const triggers = userSchema(sql).filter(({ type }) => type === 'trigger');
   return {
     schema: [
       ...(tableExists(sql, 'sqlite_sequence') ? MAKE_SEQUENCES : []),
       ...texts,
       ...(tableExists(sql, 'sqlite_stat1') ? [MAKE_STATISTICS] : []),
     ],
-    triggers: Object.fromEntries(
-      triggers.map(({ name, table, sql: text }) => [name, { table, sql: text ?? '' }]),
-    ),
+    triggers: userTriggers(sql),
     tables: parentsFirst(sql, userTables(sql)),
   };
 }
