@@ -1,30 +1,36 @@
 import { DurableObject } from 'cloudflare:workers';
 import { assert, present } from '../shared/assert.ts';
-import { Follower, type FollowerEffect, type FollowerEvent } from '../shared/follower/follower.ts';
-import { Leader, type LeaderEffect, type LeaderEvent } from '../shared/leader/leader.ts';
-import { type LogLimits, SEND_TIMEOUT_MS } from '../shared/limits.ts';
+import type { FollowerEffect, FollowerEvent } from '../shared/follower/events.ts';
+import { Follower } from '../shared/follower/follower.ts';
+import type { LeaderEffect, LeaderEvent } from '../shared/leader/events.ts';
+import { Leader } from '../shared/leader/leader.ts';
+import type { LogLimits } from '../shared/limits.ts';
+import type { LostEntriesQuery, LostEntry } from '../shared/lost-entry.ts';
+import type { Position } from '../shared/position.ts';
 import { logLimitsFrom } from '../shared/retention-settings.ts';
 import { assign, type Assigned, loadAssigned } from '../shared/protocol/assigned.ts';
 import { type Assignment, type ReplicaRef, roleOf } from '../shared/protocol/assignment.ts';
 import type {
   AppendReply,
-  AssignReply,
   Batch,
   CopyReply,
   CopyRequest,
   DigestReply,
   ExecuteRequest,
-  JoinReport,
   Misdirected,
   PullReply,
   PullRequest,
   ReadRequest,
+  ReapplyRequest,
   Relayed,
   ReplicaAnswer,
-  ReplicaRpc,
-  ReplicaStatus,
 } from '../shared/protocol/messages.ts';
+import type { ReplicaRpc } from '../shared/protocol/rpc.ts';
+import type { AssignReply, FenceReply, FenceRequest } from '../shared/protocol/directory.ts';
+import type { ReplicaStatus } from '../shared/protocol/status.ts';
 import { digest } from '../shared/tables/digest.ts';
+import { keptLostEntries, keptLostEntry, lostEntryWasApplied } from '../shared/tables/lost-entries.ts';
+import { Asks } from './asks.ts';
 import { within } from './deadline.ts';
 import type { ObjectsEnv } from './env.ts';
 import { StorageSql } from './sql.ts';
@@ -34,13 +40,17 @@ type Core =
   | { readonly role: 'leader'; readonly leader: Leader; readonly assigned: Assigned }
   | { readonly role: 'follower'; readonly follower: Follower; readonly assigned: Assigned };
 
-type Reply = ReplicaAnswer | AppendReply | PullReply | CopyReply;
+type Reply = ReplicaAnswer | AppendReply | PullReply | CopyReply | FenceReply;
+
+/** A replica that does not say how it stands within this is taken for out of reach. */
+const REACH_WAIT_MS = 2_000;
 
 /** The shell around one partition's replica: the leader core or the follower core over this object's storage. */
 export class Replica extends DurableObject<ObjectsEnv> implements ReplicaRpc {
   readonly #sql: StorageSql;
   readonly #limits: LogLimits;
   readonly #calls = new Map<number, PromiseWithResolvers<Reply>>();
+  readonly #asks: Asks;
   #core: Core;
   #lastCall = 0;
 
@@ -48,29 +58,42 @@ export class Replica extends DurableObject<ObjectsEnv> implements ReplicaRpc {
     super(ctx, env);
     this.#sql = new StorageSql(ctx);
     this.#limits = logLimitsFrom(env);
+    this.#asks = new Asks({
+      env,
+      assignment: () => this.#assignment,
+      epoch: () => (this.#core.role === 'none' ? null : this.#core.assigned.assignment.epoch),
+      lead: (event) => this.#ifLeader(event),
+      follow: (event) => this.#ifFollower(event),
+    });
     this.#core = this.#load();
   }
 
   async assign(assignment: Assignment): Promise<AssignReply> {
-    const before = this.#core;
-    const isNew = this.#step(() => {
-      const isNews = assign(this.#sql, assignment, Date.now());
-      if (isNews && before.role === 'none' && roleOf(assignment) === 'leader') Leader.begin(this.#sql);
-      return isNews;
-    });
-    if (isNew) this.#reassigned(before, assignment);
-    const { epoch, revision } = this.#assignment;
+    const outcome = this.#step(() => assign(this.#sql, assignment, Date.now()));
+    if (outcome === 'told') this.#told(assignment);
+    if (outcome === 'new epoch') this.#becomes(assignment);
+    const { epoch, revision, successor } = this.#assignment;
     const isSettled = this.#core.role !== 'leader' || this.#core.leader.isSettled;
     // Whoever asks will ask again; the followers are asked meanwhile what they have.
-    if (!isSettled) this.#ifLeader({ kind: 'alarm', now: Date.now() });
+    if (outcome === 'known' && (!isSettled || successor !== null))
+      this.#ifLeader({ kind: 'alarm', now: Date.now() });
     return { epoch, revision, isSettled };
   }
 
-  #reassigned(before: Core, assignment: Assignment): void {
-    if (before.role === 'none') this.#core = this.#load();
+  #told(assignment: Assignment): void {
+    const core = this.#core;
+    if (core.role !== 'none') this.#core = { ...core, assigned: { ...core.assigned, assignment } };
+    this.#tell({ kind: 'reassigned', now: Date.now(), assignment });
+  }
+
+  /** Those who wait for the core of before are answered by it; the next is loaded from disk, whatever its role. */
+  #becomes(assignment: Assignment): void {
+    const before = this.#core;
+    this.#tell({ kind: 'retire', now: Date.now(), epoch: assignment.epoch });
+    this.#core = this.#load();
     // A leader that is new has nothing to send, and followers that may not know their role yet.
-    else this.#ifLeader({ kind: 'reassigned', now: Date.now(), assignment });
-    this.#ifFollower({ kind: 'reassigned', now: Date.now(), assignment });
+    if (before.role !== 'none') this.#ifLeader({ kind: 'begin', now: Date.now() });
+    this.#ifFollower({ kind: 'begin', now: Date.now() });
   }
 
   async execute(request: ExecuteRequest): Promise<ReplicaAnswer> {
@@ -130,16 +153,46 @@ export class Replica extends DurableObject<ObjectsEnv> implements ReplicaRpc {
     await this.#sql.erase();
   }
 
+  async fence(request: FenceRequest): Promise<FenceReply> {
+    if (this.#core.role === 'none') return { kind: 'unassigned' };
+    return this.#call<FenceReply>((call) => this.#tell({ kind: 'fence', call, now: Date.now(), request }));
+  }
+
+  async reaches(replica: ReplicaRef): Promise<boolean> {
+    try {
+      const status = await within(REACH_WAIT_MS, this.#asks.replica(replica).status([]));
+      return status.kind !== 'unassigned';
+    } catch {
+      return false;
+    }
+  }
+
+  async reapply(request: ReapplyRequest): Promise<ReplicaAnswer> {
+    const lead = (call: number) => this.#lead({ kind: 'reapply', call, now: Date.now(), request });
+    return this.#notLeading() ?? this.#call<ReplicaAnswer>(lead);
+  }
+
+  async lostEntries(query: LostEntriesQuery): Promise<readonly LostEntry[]> {
+    return this.#core.role === 'none' ? [] : keptLostEntries(this.#sql, query);
+  }
+
+  async lostEntry(position: Position): Promise<string | null> {
+    return this.#core.role === 'none' ? null : keptLostEntry(this.#sql, position);
+  }
+
+  async lostEntryApplied(position: Position, applied: Position): Promise<void> {
+    if (this.#core.role !== 'none') this.#step(() => lostEntryWasApplied(this.#sql, position, applied));
+  }
+
   override async alarm(): Promise<void> {
-    this.#ifLeader({ kind: 'alarm', now: Date.now() });
-    this.#ifFollower({ kind: 'alarm', now: Date.now() });
+    this.#tell({ kind: 'alarm', now: Date.now() });
   }
 
   #load(): Core {
     const assigned = loadAssigned(this.#sql);
     if (assigned === null) return { role: 'none' };
     return roleOf(assigned.assignment) === 'leader'
-      ? { role: 'leader', leader: new Leader(this.#sql, assigned.assignment, this.#limits), assigned }
+      ? { role: 'leader', leader: new Leader(this.#sql, assigned, this.#limits), assigned }
       : { role: 'follower', follower: new Follower(this.#sql, assigned, this.#limits), assigned };
   }
 
@@ -208,9 +261,14 @@ export class Replica extends DurableObject<ObjectsEnv> implements ReplicaRpc {
         return this.#answer(effect.call, effect.answer);
       case 'pulled':
       case 'copied':
+      case 'fenced':
         return this.#answer(effect.call, effect.reply);
+      case 'lease':
+        return void this.#asks.lease(effect.request, effect.askedAt);
+      case 'report':
+        return void this.#asks.report(effect.report);
       case 'send':
-        return void this.#send(effect.to, effect.batch);
+        return void this.#asks.send(effect.to, effect.batch);
       case 'timer':
         return this.#wakeAt(effect.at, (now) => this.#ifLeader({ kind: 'timer', now }));
       case 'alarm':
@@ -223,15 +281,16 @@ export class Replica extends DurableObject<ObjectsEnv> implements ReplicaRpc {
       case 'answer':
         return this.#answer(effect.call, effect.answer);
       case 'appended':
+      case 'fenced':
         return this.#answer(effect.call, effect.reply);
       case 'pull':
-        return void this.#pull(effect.request);
+        return void this.#asks.pull(effect.request);
       case 'copy':
-        return void this.#copy(effect.request);
+        return void this.#asks.copy(effect.request);
       case 'send':
-        return void this.#send(effect.to, effect.batch);
+        return void this.#asks.send(effect.to, effect.batch);
       case 'report':
-        return void this.#report(effect.report);
+        return void this.#asks.report(effect.report);
       case 'timer':
         return this.#wakeAt(effect.at, (now) => this.#ifFollower({ kind: 'timer', now }));
       case 'alarm':
@@ -239,52 +298,10 @@ export class Replica extends DurableObject<ObjectsEnv> implements ReplicaRpc {
     }
   }
 
-  async #send(to: ReplicaRef, batch: Batch): Promise<void> {
-    const follower = to.name;
-    try {
-      const reply = await within(SEND_TIMEOUT_MS, this.#replica(to).append(batch));
-      this.#tell({ kind: 'replied', follower, now: Date.now(), reply });
-    } catch {
-      this.#tell({ kind: 'send-failed', follower, now: Date.now() });
-    }
-  }
-
-  async #pull(request: PullRequest): Promise<void> {
-    const askedAt = Date.now();
-    try {
-      const reply = await within(SEND_TIMEOUT_MS, this.#replica(this.#leader).pull(request));
-      this.#ifFollower({ kind: 'pulled', now: Date.now(), askedAt, reply });
-    } catch {
-      this.#ifFollower({ kind: 'pull-failed', now: Date.now() });
-    }
-  }
-
-  async #copy(request: CopyRequest): Promise<void> {
-    const askedAt = Date.now();
-    try {
-      const reply = await within(SEND_TIMEOUT_MS, this.#replica(this.#leader).copy(request));
-      this.#ifFollower({ kind: 'copied', now: Date.now(), askedAt, reply });
-    } catch {
-      this.#ifFollower({ kind: 'copy-failed', now: Date.now() });
-    }
-  }
-
-  /** What is lost is told again: the follower goes on until it is assigned as a member. */
-  async #report(report: JoinReport): Promise<void> {
-    try {
-      const { database } = this.#assignment;
-      await within(SEND_TIMEOUT_MS, this.env.DIRECTORY.getByName(database).report(report));
-    } catch (error) {
-      console.error('the directory could not be told', error);
-    }
-  }
-
   get #assignment(): Assignment {
+    const core = this.#core;
+    if (core.role !== 'none') return core.assigned.assignment;
     return present(loadAssigned(this.#sql), 'an assignment').assignment;
-  }
-
-  get #leader(): ReplicaRef {
-    return this.#assignment.leader;
   }
 
   /** A timer that fired has come due, whatever the clock says: one that was set back would keep its waiters for ever. */
@@ -304,10 +321,5 @@ export class Replica extends DurableObject<ObjectsEnv> implements ReplicaRpc {
 
   #ifFollower(event: FollowerEvent): void {
     if (this.#core.role === 'follower') this.#follow(event);
-  }
-
-  #replica(to: ReplicaRef): ReplicaRpc {
-    const { REPLICA } = this.env;
-    return REPLICA.get(REPLICA.idFromName(to.name), { locationHint: to.region });
   }
 }

@@ -3,94 +3,56 @@ import { LOG_LIMITS, type LogLimits } from '../limits.ts';
 import { type ChainEnd, EntryFormatError } from '../log/entry.ts';
 import { type LogSize, logSize } from '../log/lag.ts';
 import { Log } from '../log/log.ts';
-import { Retention } from '../log/retention.ts';
-import { type Lsn, LSN_ZERO } from '../lsn.ts';
+import type { Epoch, Lsn } from '../lsn.ts';
 import type { Position } from '../position.ts';
 import { type Sql, SqlError } from '../ports.ts';
-import type { Assigned } from '../protocol/assigned.ts';
+import { type Assigned, raiseFence } from '../protocol/assigned.ts';
 import { type Assignment, membershipOf } from '../protocol/assignment.ts';
 import {
   type AppendReply,
   type Batch,
   type CopyReply,
-  type FollowerState,
   type Gone,
-  type JoinReport,
   MESSAGE_VERSION,
   type PullReply,
-  type PullRequest,
-  type ReadRequest,
-  type ReplicaAnswer,
-  type ReplicaStatus,
 } from '../protocol/messages.ts';
-import { Applier, DivergenceError } from '../tables/apply.ts';
-import { keepRequest } from '../tables/requests.ts';
-import { LeaderClock } from './clock.ts';
-import { Copying, type CopyingEffect } from './copying.ts';
+import { type FenceReply, type FenceRequest, LEASE_VERSION } from '../protocol/directory.ts';
+import type { FollowerState, ReplicaStatus } from '../protocol/status.ts';
+import { DivergenceError } from '../tables/apply.ts';
+import { Copying } from './copying.ts';
+import type { FollowerEffect, FollowerEvent } from './events.ts';
 import { Installer } from './installer.ts';
+import { Intake } from './intake.ts';
 import { type ReadOutcome, Reads, type ReadStanding } from './reads.ts';
-import { type ReceivedEntry, receive } from './receive.ts';
-import { Relay, type RelaySend } from './relay.ts';
-
-/** `call` names the caller that waits; `now` is this replica's clock in milliseconds. */
-export type FollowerEvent =
-  | { readonly kind: 'append'; readonly call: number; readonly now: number; readonly batch: Batch }
-  | { readonly kind: 'read'; readonly call: number; readonly now: number; readonly request: ReadRequest }
-  | { readonly kind: 'pulled'; readonly now: number; readonly askedAt: number; readonly reply: PullReply }
-  | { readonly kind: 'pull-failed'; readonly now: number }
-  | { readonly kind: 'copied'; readonly now: number; readonly askedAt: number; readonly reply: CopyReply }
-  | { readonly kind: 'copy-failed'; readonly now: number }
-  /** A sibling answered what was relayed to it. */
-  | { readonly kind: 'replied'; readonly follower: string; readonly now: number; readonly reply: AppendReply }
-  | { readonly kind: 'send-failed'; readonly follower: string; readonly now: number }
-  /** The replicas are others, or this one counts as a member now. */
-  | { readonly kind: 'reassigned'; readonly now: number; readonly assignment: Assignment }
-  | { readonly kind: 'alarm' | 'timer'; readonly now: number };
-
-/** What the shell must do once the step is durable, in this order. */
-export type FollowerEffect =
-  | { readonly kind: 'answer'; readonly call: number; readonly answer: ReplicaAnswer }
-  | { readonly kind: 'appended'; readonly call: number; readonly reply: AppendReply }
-  | { readonly kind: 'pull'; readonly request: PullRequest }
-  | RelaySend
-  /** Tell the directory; nothing comes of it but, some time, a new assignment, or the end of this replica. */
-  | { readonly kind: 'report'; readonly report: JoinReport }
-  | CopyingEffect;
+import { Relay } from './relay.ts';
+import { RollingBack } from './rolling-back.ts';
 
 /** Applies the leader's entries in their order, and answers reads at the position it has applied. */
 export class Follower {
   readonly #sql: Sql;
   #assignment: Assignment;
+  #fence: Epoch;
   readonly #log: Log;
   readonly #reads: Reads;
-  readonly #clock: LeaderClock;
-  readonly #retention: Retention;
+  readonly #intake: Intake;
   readonly #relay: Relay;
   readonly #installer: Installer;
-  #applier: Applier;
-  #head: Position;
-  /** What this replica has up to here is as durable as the database asks, as far as it was told since it woke. */
-  #settled: Lsn;
-  /** The newest of what came from the leader since this replica woke, or has its tables; for the siblings. */
-  #last: Batch | null = null;
-  /** Why the last entries, or the last piece of a snapshot, could not be applied; null where they were. */
-  #failure: string | null = null;
-  #isPulling = false;
   readonly #copying: Copying;
+  readonly #rollingBack: RollingBack;
+  #isPulling = false;
 
-  constructor(sql: Sql, { assignment, at }: Assigned, limits: LogLimits = LOG_LIMITS) {
+  constructor(sql: Sql, assigned: Assigned, limits: LogLimits = LOG_LIMITS) {
+    const { assignment, fence } = assigned;
     this.#sql = sql;
     this.#assignment = assignment;
+    this.#fence = fence;
     this.#log = new Log(sql, limits);
-    this.#head = this.#log.position;
     this.#reads = new Reads(sql);
-    this.#applier = new Applier(sql);
-    this.#clock = new LeaderClock(this.#log.knownAt ?? at);
-    this.#retention = new Retention(this.#log, limits);
+    this.#intake = new Intake(sql, this.#log, { assigned, limits });
     this.#relay = new Relay(assignment, this.#log, limits);
     this.#installer = new Installer(sql, this.#log);
     this.#copying = new Copying(this.#installer);
-    this.#settled = this.#surelySettled();
+    this.#rollingBack = new RollingBack(sql, this.#log, assignment);
   }
 
   get applied(): Position {
@@ -99,68 +61,82 @@ export class Follower {
   }
 
   get state(): FollowerState {
+    if (this.#mustRollBack) return 'rolling-back';
     if (this.#installer.isNeeded) {
       const isNew = membershipOf(this.#assignment) === 'joining';
       return isNew || this.#installer.isRunning ? 'installing' : 'stranded';
     }
-    if (this.#failure !== null) return 'failed';
-    return this.applied.lsn < this.#head.lsn ? 'catching-up' : 'streaming';
+    if (this.#intake.failure !== null) return 'failed';
+    return this.applied.lsn < this.#intake.head.lsn ? 'catching-up' : 'streaming';
   }
 
-  /** Whether the tables are those of a position. */
+  /** Whether the tables are those of a position of the log of this epoch. */
   get hasTables(): boolean {
-    return !this.#installer.isRunning && this.state !== 'installing';
+    const isOfThisLog = !this.#installer.isRunning && !this.#rollingBack.isCutOff;
+    return isOfThisLog && this.state !== 'installing';
+  }
+
+  /** One that copies a snapshot has let go of what it had. */
+  get #mustRollBack(): boolean {
+    return !this.#installer.isRunning && this.#rollingBack.isNeeded;
   }
 
   step(event: FollowerEvent): FollowerEffect[] {
+    const { now } = event;
     switch (event.kind) {
       case 'append':
         return this.#appended(event);
       case 'read':
-        return this.#read(event);
+        return this.#outcomes([this.#reads.begin(event.call, event.request, this.#standing(now))]);
+      case 'fence':
+        return [{ kind: 'fenced', call: event.call, reply: this.#fenced(event.request) }];
       case 'pulled':
         return this.#pulled(event.reply, event);
       case 'pull-failed':
         this.#isPulling = false;
-        return this.#reads.giveUp(Infinity, this.#standing(event.now));
+        return this.#reads.giveUp(Infinity, this.#standing(now));
       case 'copied':
         return this.#copied(event.reply, event);
       case 'copy-failed':
-        return this.#copying.failed(event.now);
+        return this.#copying.failed(now);
       case 'replied':
-        this.#relay.replied(event.follower, event.reply, event.now);
-        return this.#relayOn(this.applied.lsn, event.now);
+        this.#relay.replied(event.follower, event.reply, now);
+        return this.#relayOn(this.applied.lsn, now);
       case 'send-failed':
-        this.#relay.sendFailed(event.follower, event.now);
+        this.#relay.sendFailed(event.follower, now);
         return [];
+      case 'begin':
+        return [...this.#goOn(now), ...this.#presents()];
       case 'reassigned':
         this.#assignment = event.assignment;
         this.#relay.reassign(event.assignment);
-        return this.#goOn(event.now);
+        return this.#goOn(now);
+      case 'retire':
+        return this.#reads.giveUp(Infinity, this.#standing(now));
       case 'timer':
         return [
-          ...this.#reads.giveUp(-Infinity, this.#standing(event.now)),
-          ...(this.#installer.isNeeded ? this.#goOn(event.now) : []),
+          ...this.#reads.giveUp(-Infinity, this.#standing(now)),
+          ...(this.#installer.isNeeded || this.#mustRollBack ? this.#goOn(now) : []),
           ...(this.#reads.wantEntries ? this.#pull() : []),
         ];
       case 'alarm':
         this.#copying.fired();
-        return this.#goOn(event.now);
+        return this.#goOn(now);
       default:
         return unreachable(event);
     }
   }
 
   stalenessMs(now: number): number {
-    return this.#clock.stalenessMs(now);
+    return this.#intake.clock.stalenessMs(now);
   }
 
   status(now: number): FollowerStatus {
     return {
       applied: this.hasTables ? this.applied : null,
-      head: this.#head,
+      head: this.#intake.head,
       state: this.state,
-      detail: this.#failure ?? this.#installer.detail,
+      detail: this.#intake.failure ?? this.#installer.detail,
       staleness_ms: this.hasTables ? this.stalenessMs(now) : null,
       waiting: this.#reads.waiting,
       log: logSize(this.#log),
@@ -179,23 +155,19 @@ export class Follower {
   }
 
   #append(batch: Batch, now: number): AppendReply {
-    const { version, epoch, text } = batch;
-    if (version !== MESSAGE_VERSION) return { kind: 'unknown-version', version };
-    if (epoch < this.#assignment.epoch) return { kind: 'fenced', epoch: this.#assignment.epoch };
-    if (batch.heard !== null) this.#clock.exchanged(batch.heard.follower_now, batch.heard.leader_now);
+    const refused = this.#refusal(batch);
+    if (refused !== null) return refused;
+    if (batch.heard !== null) this.#intake.clock.exchanged(batch.heard.follower_now, batch.heard.leader_now);
     // Said of a place that this replica has left since, it means nothing.
     const isGone = batch.gone !== null && isSamePlace(batch.gone.end, this.#log.end);
     if (isGone && !this.#installer.isNeeded) this.#installer.need(WHY_GONE[batch.gone.why]);
     if (this.#installer.isNeeded) return { kind: 'installing', has: this.#installer.has };
-    const received = text === null ? ({ kind: 'next', entries: [] } as const) : receive(text, this.#log.end);
-    if (received.kind === 'gap') return { kind: 'gap', applied: this.#log.end };
-    const failure = received.kind === 'refused' ? received.detail : this.#apply(received.entries, batch, now);
-    this.#failure = failure;
-    if (failure !== null) return { kind: 'failed', detail: failure };
-    this.#head = batch.head;
-    this.#last = batch;
-    if (batch.settled > this.#settled) this.#settled = batch.settled;
-    this.#clock.caughtUp(this.#knownThen(batch, this.#log.end.lsn, now));
+    const taken = this.#intake.take(batch, now);
+    if (taken.kind === 'not taken') return taken.reply;
+    const { entries } = taken;
+    if (entries.some(({ entry }) => entry.changes.some((line) => line.startsWith('\t'))))
+      this.#reads.forgetPlans();
+    this.#relay.added(entries);
     return {
       kind: 'appended',
       applied: this.#log.end,
@@ -204,50 +176,37 @@ export class Follower {
     };
   }
 
-  /** What will be known of the leader once this replica is at `lsn`. */
-  #knownThen({ head, leader_now }: Batch, lsn: Lsn, now: number): number {
-    return lsn >= head.lsn ? this.#clock.knownThen(leader_now, now) : this.#clock.knownAt;
-  }
-
-  /** Rows, request ids and log in one transaction. Null, or why nothing was applied. */
-  #apply(entries: readonly ReceivedEntry[], batch: Batch, now: number): string | null {
-    const last = entries.at(-1);
-    if (last === undefined) return null;
-    try {
-      this.#sql.transaction(() => {
-        this.#applier.apply(entries.map(({ entry }) => entry.changes));
-        for (const { entry } of entries) {
-          if (entry.request === null) continue;
-          keepRequest(this.#sql, entry.request, { lsn: entry.position.lsn, time: entry.time, in: 'log' });
-        }
-        this.#log.append(entries, this.#knownThen(batch, last.end.lsn, now));
-      });
-    } catch (error) {
-      if (!(error instanceof DivergenceError || error instanceof SqlError)) throw error;
-      this.#applier = new Applier(this.#sql);
-      return error.message;
+  /** Only of exactly the epoch that it was told of: of an older one nothing counts any more, of a newer one it does not know where it began. */
+  #refusal({ version, epoch }: Batch): AppendReply | null {
+    if (version !== MESSAGE_VERSION) {
+      this.#intake.failed(
+        `messages of version ${version} are unknown here: upgrade the older of the two replicas`,
+      );
+      return { kind: 'unknown-version', version };
     }
-    if (entries.some(({ entry }) => entry.changes.some((line) => line.startsWith('\t'))))
-      this.#reads.forgetPlans();
-    this.#relay.added(entries);
-    this.#retention.grown(() => [batch.kept_after], now);
-    return null;
+    if (epoch < this.#fence) return { kind: 'fenced', epoch: this.#fence };
+    if (epoch > this.#assignment.epoch) return { kind: 'not-told', epoch: this.#assignment.epoch };
+    return this.#mustRollBack ? { kind: 'failed', detail: 'rolls back what a failover cut off' } : null;
   }
 
-  /** Of what is here, without asking: how many copies a majority or all are, only the leader knows for sure. */
-  #surelySettled(): Lsn {
-    const { durability } = this.#assignment;
-    const isEnough = durability === 'async' || durability === 'semi-sync';
-    return isEnough ? this.#log.end.lsn : LSN_ZERO;
+  #fenced({ version, epoch }: FenceRequest): FenceReply {
+    if (version !== LEASE_VERSION) return { kind: 'unknown-version', version };
+    this.#fence = raiseFence(this.#sql, epoch);
+    return {
+      kind: 'fenced',
+      fence: this.#fence,
+      epoch: this.#assignment.epoch,
+      revision: this.#assignment.revision,
+      end: this.#installer.end ?? this.#log.end,
+      isWhole: this.hasTables,
+      heard: this.#intake.head.lsn,
+    };
   }
 
   #relayOn(before: Lsn, now: number): FollowerEffect[] {
-    if (this.#last === null || this.#installer.isNeeded) return [];
-    return this.#relay.send({ ...this.#last, settled: this.#settled }, before, now);
-  }
-
-  #read({ call, now, request }: Extract<FollowerEvent, { kind: 'read' }>): FollowerEffect[] {
-    return this.#outcomes([this.#reads.begin(call, request, this.#standing(now))]);
+    const { last, settled } = this.#intake;
+    if (last === null || this.#installer.isNeeded) return [];
+    return this.#relay.send({ ...last, settled }, before, now);
   }
 
   #standing(now: number): ReadStanding {
@@ -255,7 +214,7 @@ export class Follower {
     return {
       by: this.#assignment,
       applied: this.applied,
-      settled: this.#settled,
+      settled: this.#intake.settled,
       staleness_ms: this.stalenessMs(now),
       isFollowing: state === 'streaming' || state === 'catching-up',
       hasTables: this.hasTables,
@@ -276,11 +235,12 @@ export class Follower {
   ): FollowerEffect[] {
     this.#isPulling = false;
     if (reply.kind !== 'batch') return this.#reads.giveUp(Infinity, this.#standing(now));
-    this.#clock.exchanged(askedAt, reply.batch.leader_now);
+    if (reply.batch.epoch === this.#assignment.epoch)
+      this.#intake.clock.exchanged(askedAt, reply.batch.leader_now);
     const before = this.#log.end.lsn;
     const appended = this.#append(reply.batch, now);
     const answers = this.#outcomes(this.#reads.wake(this.#standing(now)));
-    const isThereMore = appended.kind === 'appended' && this.applied.lsn < this.#head.lsn;
+    const isThereMore = appended.kind === 'appended' && this.applied.lsn < this.#intake.head.lsn;
     // Of what came after the leader was asked, its answer says nothing.
     const given = this.#reads.giveUp(isThereMore ? -Infinity : askedAt, this.#standing(now));
     // Not in this turn: others of this process have theirs first.
@@ -289,7 +249,7 @@ export class Follower {
   }
 
   #pull(): FollowerEffect[] {
-    if (this.#isPulling || this.#installer.isNeeded) return [];
+    if (this.#isPulling || this.#installer.isNeeded || this.#mustRollBack) return [];
     this.#isPulling = true;
     const { epoch, self } = this.#assignment;
     return [
@@ -300,17 +260,32 @@ export class Follower {
     ];
   }
 
-  /** What this replica has to do by itself: take a snapshot over, and tell that it has joined. */
+  /** What this replica has to do by itself: roll back, take a snapshot over, and tell that it has joined. */
   #goOn(now: number): FollowerEffect[] {
+    const rolledBack = this.#mustRollBack;
+    if (rolledBack) this.#rollBack();
+    if (this.#mustRollBack) return [{ kind: 'timer', at: now + 1 }, ...this.#copying.alarm(now)];
     if (this.#installer.isNeeded) return this.#copying.ask(this.#assignment, now);
-    if (membershipOf(this.#assignment) === 'member') return [];
-    const isCaughtUp = this.#last !== null && this.state === 'streaming';
-    const next = isCaughtUp ? [this.#report('joined')] : this.#pull();
+    if (membershipOf(this.#assignment) === 'member') return rolledBack ? this.#presents() : [];
+    const isCaughtUp = this.#intake.last !== null && this.state === 'streaming';
+    const { self, epoch } = this.#assignment;
+    const next: FollowerEffect[] = isCaughtUp
+      ? [{ kind: 'report', report: { kind: 'joined', replica: self, epoch } }]
+      : this.#pull();
     return [...next, ...this.#copying.alarm(now)];
   }
 
-  #report(kind: JoinReport['kind']): FollowerEffect {
-    return { kind: 'report', report: { kind, replica: this.#assignment.self } };
+  /** A leader that was refused before would try again only later and later: one that asks for entries is there. */
+  #presents(): FollowerEffect[] {
+    return this.#assignment.history.length > 0 ? this.#pull() : [];
+  }
+
+  /** Some of it, or all; where it cannot be undone, a snapshot takes its place. */
+  #rollBack(): void {
+    const impossible = this.#rollingBack.goOn();
+    if (impossible !== null && !this.#installer.isNeeded) this.#installer.need(impossible);
+    this.#intake.begun(null);
+    this.#reads.forgetPlans();
   }
 
   #copied(
@@ -324,15 +299,20 @@ export class Follower {
     switch (reply.kind) {
       case 'start':
       case 'piece':
+        if (reply.epoch !== this.#assignment.epoch || reply.epoch < this.#fence)
+          return this.#copying.failed(now);
         this.#take(reply, askedAt, now);
         // The leader sends again to whoever asks for entries.
         return this.#installer.isNeeded ? this.#goOn(now) : this.#pull();
       case 'gone':
         this.#installer.startOver();
         return this.#goOn(now);
-      case 'unassigned':
+      case 'unassigned': {
         // Assigned after it was removed, it would ask for ever.
-        return [this.#report('unknown to the leader'), ...this.#copying.failed(now)];
+        const { self, epoch } = this.#assignment;
+        const report = { kind: 'unknown to the leader', replica: self, epoch } as const;
+        return [{ kind: 'report', report }, ...this.#copying.failed(now)];
+      }
       default:
         return this.#copying.failed(now);
     }
@@ -340,23 +320,20 @@ export class Follower {
 
   /** Nothing of it stays where it cannot be taken; then the copy starts over. */
   #take(reply: Extract<CopyReply, { kind: 'start' | 'piece' }>, askedAt: number, now: number): void {
-    if (reply.kind === 'piece') this.#clock.exchanged(askedAt, reply.leader_now);
-    const knownAt = reply.kind === 'piece' ? this.#clock.knownThen(reply.leader_now, now) : 0;
+    const { clock } = this.#intake;
+    if (reply.kind === 'piece') clock.exchanged(askedAt, reply.leader_now);
+    const isKnown = reply.kind === 'piece' && reply.is_leased;
+    const knownAt = isKnown ? clock.knownThen(reply.leader_now, now) : 0;
     try {
       if (!this.#sql.transaction(() => this.#installer.take(reply, knownAt))) return;
     } catch (error) {
-      const isKnown =
+      const isExpected =
         error instanceof DivergenceError || error instanceof EntryFormatError || error instanceof SqlError;
-      if (!isKnown) throw error;
+      if (!isExpected) throw error;
       return this.#installer.broke(error.message, now);
     }
-    this.#failure = null;
-    this.#applier = new Applier(this.#sql);
     this.#reads.forgetPlans();
-    this.#clock.caughtUp(knownAt);
-    this.#last = null;
-    this.#head = this.#log.position;
-    this.#settled = this.#surelySettled();
+    this.#intake.begun(knownAt);
   }
 }
 

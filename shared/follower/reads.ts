@@ -1,10 +1,12 @@
 import { HELD_CHARS_MAX, WAITING_READS_MAX } from '../limits.ts';
-import { type Lsn, LSN_ZERO } from '../lsn.ts';
+import { cutOff, NOWHERE, positionAt } from '../log/history.ts';
+import type { Lsn } from '../lsn.ts';
 import type { Position } from '../position.ts';
 import type { Sql } from '../ports.ts';
 import type { Assignment } from '../protocol/assignment.ts';
 import { MESSAGE_VERSION, type ReadRequest, type ReplicaAnswer, type Route } from '../protocol/messages.ts';
 import { answerBody } from '../protocol/receipt.ts';
+import { sessionLost } from '../protocol/session-lost.ts';
 import { type Freshness, freshness } from '../session/freshness.ts';
 import { asRefusal, Preparer } from '../tables/prepare.ts';
 import { ResultRoom } from '../tables/result.ts';
@@ -77,6 +79,9 @@ export class Reads {
     const { now } = standing;
     if (request.version !== MESSAGE_VERSION)
       return { kind: 'answer', call, answer: { kind: 'unknown-version', version: request.version } };
+    const { seen } = request;
+    const cut = seen === null ? null : cutOff(standing.by.history, seen);
+    if (seen !== null && cut !== null) return { kind: 'answer', call, answer: sessionLost(seen, cut) };
     const waiter: Waiter = { call, request, since: now, deadline: now + request.wait_ms };
     if (!standing.hasTables) return { kind: 'answer', call, answer: { kind: 'installing' } };
     const what = freshnessOf(waiter, standing);
@@ -162,10 +167,11 @@ function freshnessOf({ request, deadline }: Waiter, standing: ReadStanding): Fre
   return freshness(standing, { need, staleness_ms_max, wait_ms: deadline - standing.now });
 }
 
-function behind({ call, since }: Waiter, { applied, settled, hasTables, now }: ReadStanding): Answered {
+function behind({ call, since }: Waiter, standing: ReadStanding): Answered {
+  const { by, applied, settled, hasTables, now } = standing;
   // Where a copy of the leader's tables is, says nothing of what is settled here.
-  const lsn = !hasTables ? LSN_ZERO : applied.lsn < settled ? applied.lsn : settled;
-  const position = { epoch: applied.epoch, lsn };
+  const shown = applied.lsn <= settled ? applied : positionAt(by.history, settled);
+  const position = hasTables ? shown : NOWHERE;
   return { kind: 'answer', call, answer: { kind: 'behind', position, waited_ms: waited(since, now) } };
 }
 

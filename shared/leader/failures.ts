@@ -17,11 +17,27 @@ export const NOT_SETTLED: Failure = {
     'The followers did not confirm in time what the request met. It was not applied; try it again shortly.',
 };
 
-export function tooFewFollowers(durability: Durability): Failure {
-  return {
-    code: 'invalid-request',
-    detail: `the durability ${durability} needs a follower, and the database has none that is in use; add one, or ask for async`,
-  };
+export const TOO_MANY_QUEUED: Failure = {
+  code: 'overloaded',
+  detail:
+    'Too many requests wait for the leader to be confirmed as such. This one was not applied; try it again shortly, and less often.',
+};
+
+export const NO_LEASE: Failure = {
+  code: 'unavailable',
+  detail:
+    'The leader could not be confirmed as such in time. The request was not applied; try it again shortly.',
+};
+
+/** `isAsked`: by the request, and not by the database, which had enough followers when it was made. */
+export function tooFewFollowers(durability: Durability, isAsked: boolean): Failure {
+  const what = `the durability ${durability} needs a follower, and the database has none that is in use`;
+  return isAsked
+    ? { code: 'invalid-request', detail: `${what}; add one, or ask for async` }
+    : {
+        code: 'unavailable',
+        detail: `${what}: after a failover the old leader must be back first, or another follower be added. The request was not applied.`,
+      };
 }
 
 export function lateWrite(position: Position, until: Durability | 'settled'): ReplicaAnswer {

@@ -39,6 +39,8 @@ export interface FanoutParts {
   readonly epoch: Epoch;
   readonly log: Log;
   readonly limits: LogLimits;
+  /** Whether nobody else can lead at this time. */
+  readonly isLeading: (now: number) => boolean;
 }
 
 /**
@@ -51,6 +53,7 @@ export class Fanout {
   readonly #epoch: Epoch;
   readonly #log: Log;
   readonly #limits: LogLimits;
+  readonly #isLeading: (now: number) => boolean;
   readonly #outgoing: Outgoing;
   /** When the timer fires that was asked for last; null where it has. */
   #timerAt: number | null = null;
@@ -58,7 +61,8 @@ export class Fanout {
   #urgent = LSN_ZERO;
   #turn = 0;
 
-  constructor({ lines, epoch, log, limits }: FanoutParts) {
+  constructor({ lines, epoch, log, limits, isLeading }: FanoutParts) {
+    this.#isLeading = isLeading;
     this.#lines = lines;
     this.#epoch = epoch;
     this.#log = log;
@@ -88,6 +92,16 @@ export class Fanout {
     return this.#sendAll(now, 'behind or unknown');
   }
 
+  /** Sends it all it lacks, also while it has not answered what it was sent before: messages mostly arrive in their order. */
+  hurry(follower: string, now: number): Send[] {
+    const line = this.#lines.get(follower);
+    if (line === undefined || line.gone !== null || line.copiedAt !== null) return [];
+    if (line.confirmed >= this.#log.end.lsn) return [];
+    const from = line.sentTo !== null && line.sentTo > line.applied ? line.sentTo : line.applied;
+    if (line.isSending && from >= this.#log.end.lsn) return [];
+    return [this.#sent(line, now, from)];
+  }
+
   replied(follower: string, reply: AppendReply, now: number): (Send | Timer)[] {
     const line = this.#lines.get(follower);
     if (line === undefined) return [];
@@ -101,7 +115,10 @@ export class Fanout {
       line.copiedAt = now;
       return [];
     }
-    if (reply.kind !== 'appended' && reply.kind !== 'gap') return this.#failed(line, now);
+    if (reply.kind !== 'appended' && reply.kind !== 'gap') {
+      line.detail = WHY_NOT[reply.kind] ?? ('detail' in reply ? reply.detail : null);
+      return this.#failed(line, now);
+    }
     this.#stands(line, reply.applied, now);
     if (reply.kind === 'appended') {
       line.heard = { follower_now: reply.follower_now, leader_now: now };
@@ -121,7 +138,8 @@ export class Fanout {
   asked(follower: string, place: ChainEnd, now: number): void {
     const line = this.#lines.get(follower);
     if (line === undefined) return;
-    this.#stands(line, place, now);
+    // Before it was heard of: the question may be from long ago, and to believe it would cut what the follower needs since.
+    if (line.isKnown || this.#goneAt(place)?.why !== 'cut') this.#stands(line, place, now);
     line.askedTurn = this.#turn += 1;
   }
 
@@ -156,6 +174,7 @@ export class Fanout {
       gone,
       head: this.#log.position,
       leader_now: now,
+      is_leased: this.#isLeading(now),
       settled: this.#settledAt(line, last),
       kept_after: this.#log.start.lsn,
       heard: line?.heard ?? null,
@@ -192,6 +211,11 @@ export class Fanout {
     const settles = this.#lines.copies === 2 && line?.to.membership === 'member';
     const reaches = settles ? (last ?? line.confirmed) : LSN_ZERO;
     return reaches > settled ? reaches : settled;
+  }
+
+  /** Whether what ends at `place` is of this log, as far as it still can be known. */
+  mayHold(place: ChainEnd): boolean {
+    return this.#goneAt(place)?.why !== 'other branch';
   }
 
   /** Whether anything follows `place` here. */
@@ -237,9 +261,9 @@ export class Fanout {
     return [this.#sent(line, now)];
   }
 
-  #sent(line: Line, now: number): Send {
+  #sent(line: Line, now: number, from: Lsn = line.applied): Send {
     // Where even what a guess would begin with is gone, the answer tells where the follower is.
-    const entries = line.gone === null ? (this.#outgoing.after(line.applied) ?? []) : [];
+    const entries = line.gone === null ? (this.#outgoing.after(from) ?? []) : [];
     const batch = this.#batch(line, { gone: line.gone, entries }, now);
     line.sentAt = now;
     line.sentTurn = this.#turn += 1;
@@ -290,6 +314,13 @@ export class Fanout {
     return line.isKnown && line.copiedAt === null && !this.#isBehind(line);
   }
 }
+
+/** What the matter is with a follower that did not take what it was sent, where it does not say so itself. */
+const WHY_NOT: Partial<Record<AppendReply['kind'], string>> = {
+  'unknown-version': `it does not know messages of version ${MESSAGE_VERSION}: upgrade it`,
+  'not-told': 'it has not been told of this epoch yet',
+  unassigned: 'it has not been told that it is a replica',
+};
 
 /** A follower that copies is left alone, until it has been silent for so long that a message may have been lost. */
 function quietUntil({ copiedAt }: Line): number {

@@ -1,103 +1,79 @@
 import { unreachable } from '../assert.ts';
 import type { Failure } from '../failure.ts';
-import { LOG_LIMITS, type LogLimits } from '../limits.ts';
-import { joinEntries } from '../log/entry.ts';
+import { LEASE_WAIT_MS, LOG_LIMITS, type LogLimits } from '../limits.ts';
 import { Log } from '../log/log.ts';
 import { Retention } from '../log/retention.ts';
-import type { Lsn } from '../lsn.ts';
-import { isAtLeast, type Position } from '../position.ts';
+import type { Epoch, Lsn } from '../lsn.ts';
+import type { Position } from '../position.ts';
 import { run, type Sql } from '../ports.ts';
-import { type Assignment, membersOf } from '../protocol/assignment.ts';
-import { copiesNeeded, MEMBERS_MIN } from '../protocol/durability.ts';
+import { type Assigned, raiseFence } from '../protocol/assigned.ts';
+import type { Assignment } from '../protocol/assignment.ts';
+import { copiesNeeded } from '../protocol/durability.ts';
 import {
-  type AppendReply,
-  type CopyReply,
   type CopyRequest,
-  type ExecuteRequest,
-  MESSAGE_VERSION,
   type Misdirected,
   type PullReply,
   type PullRequest,
   type Relayed,
   type ReplicaAnswer,
 } from '../protocol/messages.ts';
-import { durabilityOfBody } from '../protocol/receipt.ts';
-import type { Durability } from '../protocol/settings.ts';
-import { installCapture } from '../tables/capture.ts';
-import { type PieceBound, readPiece, readStart } from '../tables/snapshot.ts';
+import { type FenceReply, type FenceRequest, LEASE_VERSION } from '../protocol/directory.ts';
+import { type Leading, misdirectedFor, refusalOf, turnedAway } from './admission.ts';
+import { Answers } from './answers.ts';
+import { Copies } from './copies.ts';
+import type { LeaderEffect, LeaderEvent, RequestEvent } from './events.ts';
+import { NO_LEASE, TOO_MANY_QUEUED } from './failures.ts';
 import { Fanout, type Send, type Timer } from './fanout.ts';
-import { aheadOfLog, lateWrite, NOT_SETTLED, TOO_MANY_HELD, tooFewFollowers } from './failures.ts';
-import { type HeldAnswer, Holding, type Released } from './holding.ts';
+import { HandOver } from './hand-over.ts';
+import type { Released } from './holding.ts';
+import { Lease } from './lease.ts';
 import { Lines } from './lines.ts';
+import { charsOf, Queue } from './queue.ts';
 import { type LeaderStatus, leaderStatus } from './status.ts';
 import { type Committed, Writer } from './writer.ts';
-
-/** `call` names the caller that waits; `now` is this replica's clock in milliseconds. */
-export type LeaderEvent =
-  | {
-      readonly kind: 'execute';
-      readonly call: number;
-      readonly now: number;
-      readonly request: ExecuteRequest;
-    }
-  | { readonly kind: 'pull'; readonly call: number; readonly now: number; readonly request: PullRequest }
-  | { readonly kind: 'copy'; readonly call: number; readonly now: number; readonly request: CopyRequest }
-  | { readonly kind: 'replied'; readonly follower: string; readonly now: number; readonly reply: AppendReply }
-  | { readonly kind: 'send-failed'; readonly follower: string; readonly now: number }
-  /** The same leader of the same epoch has other followers. */
-  | { readonly kind: 'reassigned'; readonly now: number; readonly assignment: Assignment }
-  | { readonly kind: 'alarm' | 'timer'; readonly now: number };
-
-/** What the shell must do once the step is durable, in this order. */
-export type LeaderEffect =
-  | { readonly kind: 'answer'; readonly call: number; readonly answer: ReplicaAnswer }
-  | { readonly kind: 'pulled'; readonly call: number; readonly reply: PullReply }
-  | { readonly kind: 'copied'; readonly call: number; readonly reply: CopyReply }
-  | Send
-  | Timer
-  /** Wake me at this time even after a crash. A later one replaces it. */
-  | { readonly kind: 'alarm'; readonly at: number };
-
-/** A leader that was asked for something so recently, in milliseconds, will be again. */
-const BUSY_MS = 1_000;
 
 /** Accepts the writes of one partition, makes each an entry, and sends the entries to the followers. */
 export class Leader {
   readonly #sql: Sql;
   #assignment: Assignment;
-  readonly #limits: LogLimits;
   readonly #log: Log;
   readonly #writer: Writer;
   readonly #lines: Lines;
   readonly #fanout: Fanout;
   readonly #retention: Retention;
-  readonly #holding = new Holding();
+  readonly #copies: Copies;
+  readonly #answers: Answers;
+  readonly #lease: Lease;
+  readonly #queue = new Queue<RequestEvent>();
+  readonly #handOver = new HandOver();
+  /** The newest epoch that it has heard of, where that is not its own: it leads no more. */
+  #over: Epoch | null;
   /** The alarm that is set, as far as this leader knows since it woke. */
   #alarmAt: number | null = null;
-  /** When the timer fires that looks after held answers; null where none does. */
-  #holdTimerAt: number | null = null;
+  /** When the timer fires that looks after those who wait; null where none does. */
+  #timerAt: number | null = null;
   /** Where the log ended when this leader learnt of its followers, or woke. */
   #hadThen: Lsn;
-  /** When the last request came. */
-  #executedAt = -Infinity;
 
-  constructor(sql: Sql, assignment: Assignment, limits: LogLimits = LOG_LIMITS) {
+  constructor(sql: Sql, { assignment, fence }: Assigned, limits: LogLimits = LOG_LIMITS) {
     this.#sql = sql;
     this.#assignment = assignment;
-    this.#limits = limits;
+    this.#over = fence > assignment.epoch ? fence : null;
     run(sql, 'PRAGMA ignore_check_constraints = OFF');
-    this.#log = new Log(sql, limits);
-    this.#writer = new Writer(sql, this.#log);
-    this.#lines = new Lines(assignment, this.#log);
-    this.#fanout = new Fanout({ lines: this.#lines, epoch: assignment.epoch, log: this.#log, limits });
-    this.#retention = new Retention(this.#log, limits);
-    this.#hadThen = this.#log.end.lsn;
-  }
-
-  /** Makes storage ready to be written to; once, before the first leader is loaded over it. */
-  static begin(sql: Sql): void {
-    new Log(sql).beginLeading();
-    installCapture(sql);
+    const log = new Log(sql, limits);
+    this.#log = log;
+    this.#writer = new Writer(sql, log);
+    const lines = new Lines(assignment, log);
+    this.#lines = lines;
+    const { epoch } = assignment;
+    this.#lease = new Lease(assignment);
+    const isLeading = (now: number) => this.#mayRun(now);
+    const fanout = new Fanout({ lines, epoch, log, limits, isLeading });
+    this.#fanout = fanout;
+    this.#retention = new Retention(log, limits);
+    this.#copies = new Copies({ sql, epoch, log, lines, fanout, limits, isLeading });
+    this.#answers = new Answers(assignment, lines, () => log.position);
+    this.#hadThen = log.end.lsn;
   }
 
   get position(): Position {
@@ -105,30 +81,43 @@ export class Leader {
   }
 
   step(event: LeaderEvent): LeaderEffect[] {
+    const { now } = event;
     switch (event.kind) {
       case 'execute':
-        return this.#execute(event);
+      case 'reapply':
+        return this.#asked(event);
       case 'pull': {
-        const reply = this.#pull(event.request, event.now);
-        return [{ kind: 'pulled', call: event.call, reply }, ...this.#heard([], event.now)];
+        const reply = this.#pull(event.request, now);
+        // Somebody wants to know how fresh a follower is, which only a leader with a lease can say.
+        const asks = reply.kind === 'batch' ? this.#lease.ask(now) : [];
+        return [{ kind: 'pulled', call: event.call, reply }, ...asks, ...this.#heard([], now)];
       }
       case 'copy':
         return this.#copied(event);
+      case 'fence':
+        return this.#fenced(event.call, event.request, now);
       case 'replied':
-        return this.#heard(this.#fanout.replied(event.follower, event.reply, event.now), event.now);
+        if (event.reply.kind === 'fenced') return this.#doubt(event.follower, now);
+        return this.#heard(this.#fanout.replied(event.follower, event.reply, now), now);
       case 'send-failed':
-        this.#fanout.sendFailed(event.follower, event.now);
-        return this.#withAlarm([], event.now);
+        this.#fanout.sendFailed(event.follower, now);
+        return this.#withAlarm([], now);
+      case 'leased':
+        return this.#leased(event);
+      case 'lease-failed':
+        this.#lease.failed(event.askedAt, now);
+        return this.#timer(now);
+      case 'begin':
+        return [...this.#lease.ask(now), ...this.#heard(this.#fanout.retry(now), now)];
       case 'reassigned':
-        this.#assignment = event.assignment;
-        this.#hadThen = this.position.lsn;
-        this.#lines.reassign(event.assignment);
-        return this.#heard(this.#fanout.retry(event.now), event.now);
+        return this.#reassigned(event.assignment, now);
+      case 'retire':
+        return this.#end(event.epoch);
       case 'timer':
-        return this.#timer(event.now);
+        return this.#timer(now);
       case 'alarm':
         this.#alarmAt = null;
-        return this.#heard(this.#fanout.retry(event.now), event.now);
+        return this.#heard(this.#fanout.retry(now), now);
       default:
         return unreachable(event);
     }
@@ -136,103 +125,185 @@ export class Leader {
 
   /** How this leader and its followers stand; `appliedOf`: where some of them say that they are. */
   status(appliedOf: readonly Relayed[], now: number): LeaderStatus {
-    return leaderStatus({ log: this.#log, lines: this.#lines, appliedOf, held: this.#holding.size, now });
+    const held = this.#answers.held + this.#queue.size;
+    const detail = this.#detail(now);
+    return leaderStatus({ log: this.#log, lines: this.#lines, appliedOf, held, detail, now });
   }
 
-  #execute({ call, request, now }: Extract<LeaderEvent, { kind: 'execute' }>): LeaderEffect[] {
-    const refused = this.#refusal(request);
-    if (refused !== null) return [{ kind: 'answer', call, answer: refused }];
-    this.#executedAt = now;
+  /**
+   * Whether what this leader had when it learnt of its followers is at as many of them as the database asks, and as a quorum, for
+   * which a request may have asked: then those who left are not needed for it any more.
+   */
+  get isSettled(): boolean {
+    const copies = Math.max(this.#lines.copies, copiesNeeded('quorum', this.#assignment));
+    return this.#lines.durableAt(copies) >= this.#hadThen;
+  }
+
+  /** Runs the request under the lease, or has it wait for one. */
+  #asked(event: RequestEvent): LeaderEffect[] {
+    const { call, now } = event;
+    const away = turnedAway(event, this.#leading);
+    if (away !== null) return [{ kind: 'answer', call, answer: away }];
+    if (this.#mayRun(now)) return [...this.#run(event), ...this.#lease.ask(now)];
+    if (this.#queue.isFull) return [{ kind: 'answer', call, answer: unconfirmed(TOO_MANY_QUEUED) }];
+    const chars = event.kind === 'execute' ? charsOf(event.request.statements) : event.request.text.length;
+    this.#queue.add({ event, deadline: now + LEASE_WAIT_MS, chars });
+    return [...this.#lease.ask(now), ...this.#wakeForWaiting(now)];
+  }
+
+  /** One that hands over runs nothing more: what comes waits until another leads, or it goes on itself. */
+  #mayRun(now: number): boolean {
+    return this.#over === null && this.#assignment.successor === null && this.#lease.isHeld(now);
+  }
+
+  #run(event: RequestEvent): LeaderEffect[] {
+    const { call, now } = event;
     const by = this.#assignment;
+    this.#copies.executed(now);
+    const failure = refusalOf(event, by, { answers: this.#answers, position: this.position });
+    if (failure !== null) {
+      const position = this.#answers.shown;
+      return [{ kind: 'answer', call, answer: { kind: 'failed', failure, position } }];
+    }
+    if (event.kind === 'reapply') {
+      const { durability, hold_ms, text, was_applied: wasApplied } = event.request;
+      const done = this.#writer.commitAgain(text, { by, durability, wasApplied, now });
+      return this.#done({ call, durability, shows: 'settled', hold_ms, now }, done);
+    }
+    const { request } = event;
     const done = this.#writer.knownAnswer(request, by) ?? this.#writer.commit(request, by, now);
+    const { durability, shows, hold_ms } = request;
+    return this.#done({ call, durability, shows, hold_ms, now }, done);
+  }
+
+  #done(asked: Parameters<Answers['give']>[0], done: Committed): LeaderEffect[] {
+    const { now } = asked;
     if (done.entry !== null) {
       this.#fanout.added(done.entry, now);
       this.#retention.grown(() => this.#lines.claims, now);
     }
-    const answered = this.#answer(call, request, done, now);
+    const given = this.#answers.give(asked, done);
+    const answered =
+      given === null
+        ? [...this.#wakeForWaiting(now), ...this.#fanout.urge(done.lsn, now)]
+        : [toAnswer(given)];
     return done.entry === null ? answered : [...answered, ...this.#withAlarm(this.#fanout.send(now), now)];
   }
 
-  /** What is answered without running anything; null where the request is to run. */
-  #refusal({ version, need, durability, shows }: ExecuteRequest): ReplicaAnswer | null {
-    if (version !== MESSAGE_VERSION) return { kind: 'unknown-version', version };
-    if (need !== null && !isAtLeast(this.position, need))
-      return this.#failed(aheadOfLog(need, this.position));
-    const mode = durability ?? this.#assignment.durability;
-    const mayWait = copiesNeeded(mode, this.#assignment) > 1 && shows === 'settled';
-    if (mayWait && this.#holding.isFull) return this.#failed(TOO_MANY_HELD);
-    const members = membersOf(this.#assignment).length;
-    return members < MEMBERS_MIN[mode] ? this.#failed(tooFewFollowers(mode)) : null;
+  #leased({ epoch, askedAt, reply, now }: Extract<LeaderEvent, { kind: 'leased' }>): LeaderEffect[] {
+    if (epoch !== this.#assignment.epoch || !this.#lease.answered(askedAt, reply, now)) return [];
+    if (reply.kind === 'ended') return this.#end(reply.epoch);
+    return [...this.#runQueued(now), ...this.#heard([], now)];
   }
 
-  /** Now, or once what it says can no longer be lost in the way that was asked. */
-  #answer(call: number, request: ExecuteRequest, done: Committed, now: number): LeaderEffect[] {
-    if (request.shows === 'anything' && done.isRead) return [{ kind: 'answer', call, answer: done.answer }];
-    const until = this.#untilOf(request, done);
-    if (this.#isMet({ lsn: done.lsn, until })) return [{ kind: 'answer', call, answer: done.answer }];
-    const held = this.#held({ call, until, now }, request, done);
-    if (held.deadline > now) this.#holding.add(held);
-    const late: LeaderEffect[] = held.deadline > now ? [] : [{ kind: 'answer', call, answer: held.late }];
-    return [...late, ...this.#holdTimer(), ...this.#fanout.urge(held.lsn, now)];
+  /** A lease was granted, perhaps: those who waited for it have their turn. */
+  #runQueued(now: number): LeaderEffect[] {
+    if (!this.#mayRun(now)) return [];
+    return this.#queue.takeAll().flatMap((event) => this.#asked({ ...event, now }));
   }
 
-  /** A write that was known before waits for what its receipt says. */
-  #untilOf({ durability }: ExecuteRequest, { answer, entry, isRead }: Committed): HeldAnswer['until'] {
-    if (isRead) return 'settled';
-    const named = entry === null ? durabilityOf(answer) : null;
-    return named ?? durability ?? this.#assignment.durability;
-  }
-
-  #held(
-    {
-      call,
-      until,
-      now,
-    }: { readonly call: number; readonly until: HeldAnswer['until']; readonly now: number },
-    request: ExecuteRequest,
-    { answer, lsn, isRead }: Committed,
-  ): HeldAnswer {
-    const position: Position = { epoch: this.#assignment.epoch, lsn };
-    const late = isRead ? this.#lateRead(answer, request) : lateWrite(position, until);
-    return { call, answer, lsn, until, deadline: now + request.hold_ms, late };
-  }
-
-  /** Nothing was applied, and what was found may not be shown. */
-  #lateRead(answer: ReplicaAnswer, { hold_ms }: ExecuteRequest): ReplicaAnswer {
-    if (answer.kind === 'failed') return this.#failed(NOT_SETTLED);
-    return { kind: 'behind', position: this.#shown, waited_ms: hold_ms };
-  }
-
-  #isMet({ lsn, until }: Pick<HeldAnswer, 'lsn' | 'until'>): boolean {
-    if (until === 'settled') return this.#lines.settled >= lsn;
-    return this.#lines.durableAt(copiesNeeded(until, this.#assignment)) >= lsn;
-  }
-
-  /** Something was heard of followers: some answers may leave. */
+  /** Something was heard of followers, or of the lease: some answers may leave. */
   #heard(sends: readonly (Send | Timer)[], now: number): LeaderEffect[] {
-    const released = this.#holding.release((held) => this.#isMet(held));
-    return [...released.map(toAnswer), ...this.#withAlarm(sends, now)];
+    const released = this.#answers.held === 0 || !this.#lease.isHeld(now) ? [] : this.#answers.release();
+    const asks = this.#answers.held + this.#queue.size > 0 ? this.#lease.ask(now) : [];
+    return [...released.map(toAnswer), ...asks, ...this.#handsOver(now), ...this.#withAlarm(sends, now)];
   }
 
-  /** One timer serves all held answers, and all gathering followers. */
+  /** One timer serves all who wait, and all gathering followers. */
   #timer(now: number): LeaderEffect[] {
-    if (this.#holdTimerAt !== null && this.#holdTimerAt <= now) this.#holdTimerAt = null;
-    const late = this.#holding.expire(now).map(toAnswer);
-    return [...late, ...this.#holdTimer(), ...this.#withAlarm(this.#fanout.gathered(now), now)];
+    if (this.#timerAt !== null && this.#timerAt <= now) this.#timerAt = null;
+    const late = this.#answers.expire(now).map(toAnswer);
+    const unleased = this.#queue
+      .takeLate(now)
+      .map(({ call }) => toAnswer({ call, answer: unconfirmed(NO_LEASE) }));
+    const heard = this.#heard(this.#fanout.gathered(now), now);
+    return [...late, ...unleased, ...heard, ...this.#wakeForWaiting(now)];
   }
 
-  #holdTimer(): Timer[] {
-    const next = this.#holding.nextDeadline();
-    if (next === null || (this.#holdTimerAt !== null && this.#holdTimerAt <= next)) return [];
-    this.#holdTimerAt = next;
+  #wakeForWaiting(now: number): Timer[] {
+    const times = [this.#answers.nextDeadline()];
+    const nextAsk = this.#lease.isHeld(now) ? Infinity : this.#lease.nextAsk(now);
+    // A timer would keep the object awake, and is not needed: what becomes of the ask is told in time.
+    if (this.#queue.size > 0 && nextAsk !== null) times.push(this.#queue.nextDeadline(), nextAsk);
+    if (this.#assignment.successor !== null) times.push(this.#handOver.nextLook(now));
+    const next = Math.min(...times.map((at) => at ?? Infinity));
+    if (next === Infinity || (this.#timerAt !== null && this.#timerAt <= next)) return [];
+    this.#timerAt = next;
     return [{ kind: 'timer', at: next }];
   }
 
+  /** Requests that have not begun are told to go elsewhere; what was begun, that nobody knows whether it stays. */
+  #end(epoch: Epoch): LeaderEffect[] {
+    this.#over = epoch;
+    this.#lease.void();
+    const answer: ReplicaAnswer = { kind: 'not-leader', epoch };
+    const queued = this.#queue.takeAll().map(({ call }) => toAnswer({ call, answer }));
+    return [...queued, ...this.#answers.expire(Infinity).map(toAnswer)];
+  }
+
+  #fenced(call: number, { version, epoch }: FenceRequest, now: number): LeaderEffect[] {
+    if (version !== LEASE_VERSION)
+      return [{ kind: 'fenced', call, reply: { kind: 'unknown-version', version } }];
+    const fence = raiseFence(this.#sql, epoch);
+    const ended = fence > this.#assignment.epoch ? this.#end(fence) : [];
+    const { end } = this.#log;
+    const reply: FenceReply = {
+      kind: 'fenced',
+      fence,
+      epoch: this.#assignment.epoch,
+      revision: this.#assignment.revision,
+      end,
+      isWhole: true,
+      heard: end.lsn,
+    };
+    return [...ended, { kind: 'fenced', call, reply }, ...this.#withAlarm([], now)];
+  }
+
+  /** A follower knows of a newer epoch. The directory says whether that is so. */
+  #doubt(follower: string, now: number): LeaderEffect[] {
+    this.#fanout.sendFailed(follower, now);
+    this.#lease.void();
+    return [...this.#lease.ask(now), ...this.#withAlarm([], now)];
+  }
+
+  #reassigned(assignment: Assignment, now: number): LeaderEffect[] {
+    this.#assignment = assignment;
+    this.#hadThen = this.position.lsn;
+    this.#lines.reassign(assignment);
+    this.#answers.reassign(assignment);
+    this.#handOver.over();
+    const { successor } = assignment;
+    if (successor === null) return [...this.#runQueued(now), ...this.#heard(this.#fanout.retry(now), now)];
+    const sends = [...this.#fanout.hurry(successor.name, now), ...this.#fanout.urge(this.#log.end.lsn, now)];
+    return [...this.#heard(sends, now), ...this.#wakeForWaiting(now)];
+  }
+
+  /** Tells the directory once the successor has everything and nobody is owed an answer. */
+  #handsOver(now: number): LeaderEffect[] {
+    const { successor, self, epoch, revision } = this.#assignment;
+    if (successor === null || this.#over !== null) return [];
+    const { end } = this.#log;
+    const line = this.#lines.get(successor.name);
+    // At the beginning of the log a line says as much before anybody was heard.
+    const hasAll = line !== undefined && line.isKnown && line.gone === null && line.confirmed >= end.lsn;
+    const next = this.#handOver.next({ hasAll, held: this.#answers.held, now });
+    if (next === 'wait') return [];
+    const late = next === 'give up' ? this.#answers.expire(Infinity).map(toAnswer) : [];
+    return [
+      ...late,
+      { kind: 'report', report: { kind: 'handed over', replica: self, epoch, revision, end } },
+    ];
+  }
+
+  get #leading(): Leading {
+    return { assignment: this.#assignment, over: this.#over };
+  }
+
   /** What whoever asks is told that is no follower of this leader and epoch, else null. One that was removed would show entries as if it counted. */
-  #misdirected({ version, follower, epoch }: PullRequest | CopyRequest): Misdirected | null {
-    if (version !== MESSAGE_VERSION) return { kind: 'unknown-version', version };
-    if (epoch !== this.#assignment.epoch) return { kind: 'not-leader', epoch: this.#assignment.epoch };
-    return this.#lines.get(follower) === undefined ? { kind: 'unassigned' } : null;
+  #misdirected(request: PullRequest | CopyRequest): Misdirected | null {
+    const misdirected = misdirectedFor(request, this.#leading);
+    if (misdirected !== null) return misdirected;
+    return this.#lines.get(request.follower) === undefined ? { kind: 'unassigned' } : null;
   }
 
   #pull(request: PullRequest, now: number): PullReply {
@@ -244,52 +315,10 @@ export class Leader {
   }
 
   #copied({ call, request, now }: Extract<LeaderEvent, { kind: 'copy' }>): LeaderEffect[] {
-    const reply = this.#copy(request, now);
+    const reply = this.#misdirected(request) ?? this.#copies.next(request, now);
     // The others are asked what they have, if they have not said.
     const asks = reply.kind === 'keep' ? this.#fanout.urge(this.#log.end.lsn, now) : [];
     return [{ kind: 'copied', call, reply }, ...this.#withAlarm(asks, now)];
-  }
-
-  /** The next piece of a snapshot: what was logged since the last one, and the next rows as they are now. */
-  #copy(request: CopyRequest, now: number): CopyReply {
-    const misdirected = this.#misdirected(request);
-    if (misdirected !== null) return misdirected;
-    const { follower, has, from } = request;
-    if (from === null && has !== null && this.#lines.mustKeep(follower, has.lsn, now))
-      return { kind: 'keep' };
-    const { end } = this.#log;
-    this.#fanout.copies(follower, from?.end.lsn ?? null, now);
-    const { pause_ms, ...bound } = this.#pace(now);
-    if (from === null) return { kind: 'start', start: readStart(this.#sql), end, pause_ms };
-    const entries = this.#fanout.entriesAfter(from.end);
-    if (entries === null) return { kind: 'gone' };
-    const reached = entries.at(-1)?.end ?? from.end;
-    return {
-      kind: 'piece',
-      from,
-      pause_ms,
-      text: entries.length === 0 ? null : joinEntries(entries.map((entry) => entry.text)),
-      end: reached,
-      piece: reached.lsn === end.lsn ? readPiece(this.#sql, from.place, bound) : null,
-      leader_now: now,
-    };
-  }
-
-  /** Where others are served as well, pieces are small, and so far apart that others are served between them. */
-  #pace(now: number): { readonly pause_ms: number } & PieceBound {
-    const isBusy = now - this.#executedAt < BUSY_MS;
-    const { pieceRowsMax: rows, pieceCharsMax: chars, pieceBusyPart: part, piecePauseMs } = this.#limits;
-    if (!isBusy) return { rows, chars, pause_ms: 1 };
-    const pause_ms = piecePauseMs * this.#lines.copying;
-    return { rows: Math.ceil(rows / part), chars: Math.ceil(chars / part), pause_ms };
-  }
-
-  /**
-   * Whether what this leader had when it learnt of its followers is at as many of them as the database asks: then those who left
-   * are not needed for it any more.
-   */
-  get isSettled(): boolean {
-    return this.#lines.durableAt(this.#lines.copies) >= this.#hadThen;
   }
 
   /**
@@ -297,30 +326,27 @@ export class Leader {
    * write, because setting it is a row written; with nothing left to send it is not set again.
    */
   #withAlarm(sends: readonly (Send | Timer)[], now: number): LeaderEffect[] {
-    const next = this.#fanout.nextTry(now);
+    const next = this.#over === null ? this.#fanout.nextTry(now) : null;
     const isSetEarlyEnough = this.#alarmAt !== null && this.#alarmAt <= (next ?? Infinity);
     if (next === null || isSetEarlyEnough) return [...sends];
     this.#alarmAt = next;
     return [...sends, { kind: 'alarm', at: next }];
   }
 
-  /** The last position that may be shown to anybody. */
-  get #shown(): Position {
-    const { epoch, lsn } = this.position;
-    const { settled } = this.#lines;
-    return { epoch, lsn: settled < lsn ? settled : lsn };
+  #detail(now: number): string | null {
+    const { successor } = this.#assignment;
+    if (this.#over !== null) return `another leads in epoch ${this.#over}, or is about to`;
+    if (successor !== null) return `hands over to the follower in ${successor.region}`;
+    if (this.#queue.size > 0 && !this.#lease.isHeld(now)) return 'waits for a lease from the directory';
+    return null;
   }
+}
 
-  #failed(failure: Failure): ReplicaAnswer {
-    return { kind: 'failed', failure, position: this.#shown };
-  }
+/** Without a position: where this replica is, says nothing while it may be the leader no more. */
+function unconfirmed(failure: Failure): ReplicaAnswer {
+  return { kind: 'failed', failure, position: null };
 }
 
 function toAnswer({ call, answer }: Released): LeaderEffect {
   return { kind: 'answer', call, answer };
-}
-
-/** What a write's receipt says, also one that is given again. */
-function durabilityOf(answer: ReplicaAnswer): Durability | null {
-  return answer.kind === 'done' ? durabilityOfBody(answer.body) : null;
 }

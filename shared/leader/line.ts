@@ -23,6 +23,8 @@ export interface Line {
   askedTurn: number;
   isSending: boolean;
   failures: number;
+  /** What the follower found wrong with what it was sent last; null where nothing. */
+  detail: string | null;
   notBefore: number;
   /** When something was sent last, and where the log ended then. */
   sentAt: number;
@@ -51,6 +53,7 @@ export function newLine(to: FollowerRef, end: Lsn): Line {
     askedTurn: 0,
     isSending: false,
     failures: 0,
+    detail: null,
     notBefore: 0,
     sentAt: -Infinity,
     sentTo: null,
@@ -109,5 +112,6 @@ export function copies(line: Line, at: Lsn, now: number): void {
 
 function answers(line: Line): void {
   line.failures = 0;
+  line.detail = null;
   line.notBefore = 0;
 }

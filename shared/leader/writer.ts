@@ -1,7 +1,7 @@
 import { type Failure, refuse } from '../failure.ts';
 import { KEPT_ANSWER_BYTES_MAX } from '../limits.ts';
 import type { ChangeRow } from '../log/captured.ts';
-import type { RecordedRequest } from '../log/entry.ts';
+import { decodeEntry, hashOf, type Origin, type RecordedRequest } from '../log/entry.ts';
 import type { Log } from '../log/log.ts';
 import type { StoredEntry } from '../log/tail.ts';
 import { type Lsn, lsnAfter } from '../lsn.ts';
@@ -9,8 +9,10 @@ import type { Position } from '../position.ts';
 import type { Sql } from '../ports.ts';
 import type { Assignment } from '../protocol/assignment.ts';
 import type { ExecuteRequest, ReplicaAnswer, RequestId } from '../protocol/messages.ts';
-import { answerBody, positionOfBody } from '../protocol/receipt.ts';
+import { answerBody, answerBodyAgain, positionOfBody } from '../protocol/receipt.ts';
+import type { Durability } from '../protocol/settings.ts';
 import { asRefusal } from '../tables/prepare.ts';
+import { applyAgain } from '../tables/reapply.ts';
 import { findRequest, keepRequest } from '../tables/requests.ts';
 import { type TransactionResult, UserTransactions } from '../tables/transaction.ts';
 import { utf8Length } from '../utf8.ts';
@@ -24,11 +26,19 @@ export interface Committed {
   readonly isRead: boolean;
 }
 
+/** Under whose leadership a lost entry is applied again, and how durable it is to be; null for what the database asks. */
+export interface Again {
+  readonly by: Assignment;
+  readonly durability: Durability | null;
+  readonly wasApplied: boolean;
+  readonly now: number;
+}
+
 /** Runs requests and makes an entry of what each changes. */
 export class Writer {
   readonly #sql: Sql;
   readonly #log: Log;
-  readonly #transactions: UserTransactions;
+  #transactions: UserTransactions;
 
   constructor(sql: Sql, log: Log) {
     this.#sql = sql;
@@ -37,7 +47,7 @@ export class Writer {
   }
 
   /** The first answer to the same request id; null where it is a new one. */
-  knownAnswer({ request }: ExecuteRequest, { revision }: Assignment): Committed | null {
+  knownAnswer({ request }: Pick<ExecuteRequest, 'request'>, { revision }: Assignment): Committed | null {
     if (request === null) return null;
     const known = findRequest(this.#sql, request.id);
     if (known === null) return null;
@@ -60,36 +70,80 @@ export class Writer {
           changes.length === 0 ? this.#log.position : { epoch: by.epoch, lsn: lsnAfter(this.#log.end.lsn) };
         const body = bodyOf(result, position, { request, by });
         const recorded = request.request === null || result.isRead ? null : keptAnswer(request.request, body);
-        const entry = this.#close(changes, recorded, { by, now });
+        const entry = this.#close(changes, { request: recorded, user: request.user }, { by, now });
         const answer: ReplicaAnswer = { kind: 'done', body, position, revision: by.revision };
         return { answer, entry, lsn: position.lsn, isRead: result.isRead };
       });
     } catch (error) {
-      const { failure } = asRefusal(error);
       this.#transactions.rolledBack();
-      const { position } = this.#log;
-      // Its words may tell of rows, so it is shown as a read is.
-      return {
-        answer: { kind: 'failed', failure, position },
-        entry: null,
-        lsn: position.lsn,
-        isRead: true,
-      };
+      return this.#refused(error);
     }
+  }
+
+  /**
+   * Does again what a lost entry did to rows, as a new entry under the old one's request id: a client that has retried meanwhile,
+   * or will, has its write once. One that had no id gets one that no client can send, so that it is applied once as well.
+   */
+  commitAgain(text: string, how: Again): Committed {
+    const { by, durability, wasApplied, now } = how;
+    try {
+      const lost = decodeEntry(text);
+      const { epoch, lsn } = lost.position;
+      const request: RecordedRequest = lost.request ?? {
+        id: `\nlost entry ${epoch}:${lsn}`,
+        fingerprint: hashOf(text),
+        answer: '',
+      };
+      const known = this.knownAnswer({ request }, by);
+      if (known !== null) return known;
+      if (wasApplied) refuse(APPLIED_BEFORE);
+      return this.#sql.transaction(() => {
+        const captured = this.#log.capture();
+        applyAgain(this.#sql, lost.changes);
+        captured.expectMore();
+        const changes = captured.read();
+        const position = { epoch: by.epoch, lsn: lsnAfter(this.#log.end.lsn) };
+        const body = answerBodyAgain(lost.request?.answer ?? null, by, {
+          role: 'leader',
+          position,
+          staleness_ms: 0,
+          waited_ms: 0,
+          route: 'leader',
+          durability: durability ?? by.durability,
+        });
+        const origin = { request: { ...request, answer: body }, user: lost.user };
+        const entry = this.#close(changes, origin, { by, now });
+        const answer: ReplicaAnswer = { kind: 'done', body, position, revision: by.revision };
+        return { answer, entry, lsn: position.lsn, isRead: false };
+      });
+    } catch (error) {
+      return this.#refused(error);
+    } finally {
+      // The schema was touched beneath it.
+      this.#transactions = new UserTransactions(this.#sql);
+    }
+  }
+
+  #refused(error: unknown): Committed {
+    const { failure } = asRefusal(error);
+    const { position } = this.#log;
+    // Its words may tell of rows, so it is shown as a read is.
+    return { answer: { kind: 'failed', failure, position }, entry: null, lsn: position.lsn, isRead: true };
   }
 
   /** The entry comes last, so that no memory has moved on when something before it fails. */
   #close(
     changes: readonly ChangeRow[],
-    request: RecordedRequest | null,
+    origin: Origin,
     { by, now }: { readonly by: Assignment; readonly now: number },
   ): StoredEntry | null {
+    const { request } = origin;
     const time = changes.at(-1)?.time ?? now;
     if (request !== null) {
       const lsn = changes.length === 0 ? this.#log.end.lsn : lsnAfter(this.#log.end.lsn);
       keepRequest(this.#sql, request, { lsn, time, in: changes.length === 0 ? 'this replica' : 'log' });
     }
-    return changes.length === 0 ? null : this.#log.close(by.epoch, changes, request);
+    return changes.length === 0 ? null : this.#log.close(by.epoch, changes, origin);
   }
 }
 
@@ -120,6 +174,12 @@ function keptAnswer(request: RequestId, answer: string): RecordedRequest {
     limit: KEPT_ANSWER_BYTES_MAX,
   });
 }
+
+const APPLIED_BEFORE: Failure = {
+  code: 'lost-entry-conflict',
+  detail:
+    'the entry was applied again more than a day ago, as the list of lost entries says; read what is there now, and write what is still wanted yourself',
+};
 
 const OTHER_BODY: Failure = {
   code: 'idempotency-conflict',

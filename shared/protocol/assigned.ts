@@ -1,27 +1,47 @@
 import { createLog } from '../log/log.ts';
+import type { Epoch } from '../lsn.ts';
 import { first, run, type Sql } from '../ports.ts';
 import { createRequests } from '../tables/requests.ts';
+import { beginLeading, endLeading } from '../tables/roles.ts';
 import { createSchemaView } from '../tables/schema.ts';
-import { type Assignment, isNewer, membershipOf } from './assignment.ts';
+import { type Assignment, isNewer, membershipOf, roleOf } from './assignment.ts';
 
 /** What a replica was told to be, and when, by its own clock in milliseconds. */
 export interface Assigned {
   readonly assignment: Assignment;
   readonly at: number;
+  /** The least epoch that it may take entries from, or lead in. */
+  readonly fence: Epoch;
 }
 
 /**
- * Makes storage a replica's, or tells it a newer leadership. False where it knows one as new, and nothing changed: assignments come
- * late and twice.
+ * `known`: it knew one as new, and nothing changed, because assignments come late and twice. `told`: the same leader of the same
+ * epoch has other followers or a successor. `new epoch`: what it is begins anew, from what is on disk.
  */
-export function assign(sql: Sql, assignment: Assignment, now: number): boolean {
+export type AssignOutcome = 'known' | 'told' | 'new epoch';
+
+/** Makes storage a replica's, or tells it a newer leadership; with it, it becomes what a leader or a follower needs. */
+export function assign(sql: Sql, assignment: Assignment, now: number): AssignOutcome {
   const known = loadAssigned(sql);
-  if (known !== null && !isNewer(assignment, known.assignment)) return false;
-  const value = JSON.stringify(assignment);
-  if (known !== null) {
-    run(sql, "UPDATE _tidemark_replica SET value = ? WHERE key = 'assignment'", value);
-    return true;
+  if (known === null) {
+    makeReplica(sql, assignment, now);
+    if (roleOf(assignment) === 'leader') beginLeading(sql);
+    return 'new epoch';
   }
+  if (!isNewer(assignment, known.assignment)) return 'known';
+  run(sql, "UPDATE _tidemark_replica SET value = ? WHERE key = 'assignment'", JSON.stringify(assignment));
+  if (assignment.epoch === known.assignment.epoch) return 'told';
+  const [was, is] = [roleOf(known.assignment), roleOf(assignment)];
+  if (was === 'follower' && is === 'leader') {
+    beginLeading(sql);
+    // What it lacked was the log of a leader that leads no more. Kept, it would have it drop its tables when it follows again.
+    hasSnapshot(sql);
+  }
+  if (was === 'leader' && is === 'follower') endLeading(sql);
+  return 'new epoch';
+}
+
+function makeReplica(sql: Sql, assignment: Assignment, now: number): void {
   run(
     sql,
     'CREATE TABLE IF NOT EXISTS _tidemark_replica (key TEXT PRIMARY KEY, value TEXT NOT NULL, time INTEGER NOT NULL)',
@@ -29,19 +49,30 @@ export function assign(sql: Sql, assignment: Assignment, now: number): boolean {
   createLog(sql);
   createSchemaView(sql);
   createRequests(sql);
-  run(sql, "INSERT INTO _tidemark_replica VALUES ('assignment', ?, ?)", value, now);
+  run(sql, "INSERT INTO _tidemark_replica VALUES ('assignment', ?, ?)", JSON.stringify(assignment), now);
   if (membershipOf(assignment) === 'joining')
     needSnapshot(sql, { reason: null, failures: 0, notBefore: 0, startsOver: false });
-  return true;
 }
 
 /** Null for storage that is no replica's, or no longer. */
 export function loadAssigned(sql: Sql): Assigned | null {
   if (first(sql, "SELECT 1 FROM sqlite_schema WHERE name = '_tidemark_replica'") === null) return null;
   const row = first(sql, "SELECT value, time FROM _tidemark_replica WHERE key = 'assignment'");
-  return row === null
-    ? null
-    : { assignment: JSON.parse(row[0] as string) as Assignment, at: row[1] as number };
+  if (row === null) return null;
+  const assignment = JSON.parse(row[0] as string) as Assignment;
+  const fence = first(sql, "SELECT value FROM _tidemark_replica WHERE key = 'fence'")?.[0] ?? 0;
+  return { assignment, at: row[1] as number, fence: laterEpoch(Number(fence) as Epoch, assignment.epoch) };
+}
+
+/** From here on, over restarts, this replica takes nothing from an epoch before `epoch`. Gives the least that it takes. */
+export function raiseFence(sql: Sql, epoch: Epoch): Epoch {
+  const fence = laterEpoch(epoch, loadAssigned(sql)?.fence ?? epoch);
+  run(sql, "INSERT OR REPLACE INTO _tidemark_replica VALUES ('fence', ?, 0)", String(fence));
+  return fence;
+}
+
+function laterEpoch(a: Epoch, b: Epoch): Epoch {
+  return a > b ? a : b;
 }
 
 /** This follower can go on only from a snapshot: it is new, or where it is, nothing follows in the leader's log. */

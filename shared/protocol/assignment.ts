@@ -1,3 +1,4 @@
+import type { History } from '../log/history.ts';
 import type { Epoch } from '../lsn.ts';
 import type { Region } from '../regions.ts';
 import type { Durability } from './settings.ts';
@@ -22,10 +23,14 @@ export interface FollowerRef extends ReplicaRef {
 export interface Leadership {
   readonly partition: number;
   readonly epoch: Epoch;
-  /** Goes up with every change of the followers. With the epoch it says which of two leaderships is newer. */
+  /** Goes up with every change of the followers or the successor. With the epoch it says which of two leaderships is newer. */
   readonly revision: number;
   readonly leader: ReplicaRef;
   readonly followers: readonly FollowerRef[];
+  /** While a planned failover runs, who is to lead next: until it is over, the leader takes no requests and hands over. Else null. */
+  readonly successor: ReplicaRef | null;
+  /** Where this epoch began, and those before it. */
+  readonly history: History;
 }
 
 /** What the directory tells one replica to be. Its role is leader if `self` is the leader, else follower. */

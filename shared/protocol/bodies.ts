@@ -3,15 +3,20 @@ import * as v from 'valibot';
 
 import { refuse } from '../failure.ts';
 import { FOLLOWERS_MAX, PARAMS_MAX, STATEMENTS_MAX } from '../limits.ts';
+import { toEpoch } from '../lsn.ts';
 import { REGIONS } from '../regions.ts';
 import type { SqlParam, Statement } from '../tables/values.ts';
-import type { FollowerWish } from './messages.ts';
+import type { FailoverWish, FollowerWish } from './directory.ts';
 import { DURABILITIES } from './settings.ts';
 
 // The same schemas validate what comes in and make the OpenAPI document.
 
 const INT64_MIN = -(2n ** 63n);
 const INT64_MAX = 2n ** 63n - 1n;
+
+const AUTOMATIC_FAILOVER_SECONDS_MIN = 5;
+const AUTOMATIC_FAILOVER_SECONDS_MAX = 3600;
+const SECONDS_FORM = `must be from ${AUTOMATIC_FAILOVER_SECONDS_MIN} to ${AUTOMATIC_FAILOVER_SECONDS_MAX} seconds, or null`;
 
 const PARAM_FORMS =
   'must be a string, a number, a boolean, null, {"base64": "…"}, {"integer": "…"} or {"real": …}';
@@ -45,6 +50,19 @@ export const QueryBodySchema = v.union([StatementSchema, TransactionSchema]);
 
 const RegionSchema = v.picklist(REGIONS, `must be one of ${REGIONS.join(', ')}`);
 
+const AutomaticFailoverSchema = v.pipe(
+  v.nullable(
+    v.pipe(
+      v.number('must be a number of seconds, or null'),
+      v.minValue(AUTOMATIC_FAILOVER_SECONDS_MIN, SECONDS_FORM),
+      v.maxValue(AUTOMATIC_FAILOVER_SECONDS_MAX, SECONDS_FORM),
+    ),
+  ),
+  v.description(
+    'After how many seconds without an answer from the leader another replica is promoted by itself; null, the default, leaves that to people.',
+  ),
+);
+
 export const SettingsBodySchema = v.strictObject({
   leader: v.optional(RegionSchema),
   followers: v.optional(
@@ -62,9 +80,62 @@ export const SettingsBodySchema = v.strictObject({
     ),
   ),
   durability: v.optional(v.picklist(DURABILITIES, `must be one of ${DURABILITIES.join(', ')}`)),
+  automatic_failover_seconds: v.optional(AutomaticFailoverSchema),
 });
 
 export type SettingsBody = v.InferOutput<typeof SettingsBodySchema>;
+
+/** What can be changed of a database that is there. */
+export const ChangeBodySchema = v.strictObject({ automatic_failover_seconds: AutomaticFailoverSchema });
+
+export const FailoverBodySchema = v.strictObject({
+  partition: v.optional(
+    v.pipe(
+      v.number('must be a number'),
+      v.integer('must be a whole number'),
+      v.minValue(0, 'must be 0 or more'),
+      v.description('0 where absent.'),
+    ),
+  ),
+  to: v.optional(
+    v.pipe(
+      RegionSchema,
+      v.description(
+        'The region of the replica that is to lead. Needed with `planned`; a forced failover promotes whoever is furthest, and hands over to this one then.',
+      ),
+    ),
+  ),
+  replica: v.optional(
+    v.pipe(
+      v.string('must be a string'),
+      v.description('Which of several in the region, as the replication status names it.'),
+    ),
+  ),
+  mode: v.pipe(
+    v.picklist(['planned', 'forced'], 'must be planned or forced'),
+    v.description(
+      '`planned` needs the leader and loses nothing. `forced` goes without it, and may lose what only it had.',
+    ),
+  ),
+  epoch: v.optional(
+    v.pipe(
+      v.number('must be a number'),
+      v.integer('must be a whole number'),
+      v.minValue(1, 'must be 1 or more'),
+      v.description(
+        'The epoch that is to end. A failover that is asked for again is refused then where it has come about already.',
+      ),
+    ),
+  ),
+  accept_loss: v.optional(
+    v.pipe(
+      v.boolean('must be true or false'),
+      v.description(
+        'With `forced`: go on although the leader answers, or although replicas are missing that may hold what was acknowledged.',
+      ),
+    ),
+  ),
+});
 
 export const FollowerBodySchema = v.strictObject({
   region: RegionSchema,
@@ -98,6 +169,31 @@ export function parseSettingsBody(text: string): SettingsBody {
 export function parseFollowerBody(text: string): FollowerWish {
   const { region, another = false } = valid(FollowerBodySchema, parseJson(text, undefined));
   return { region, another };
+}
+
+/** Milliseconds; null turns automatic failover off. @throws Refusal `invalid-request` */
+export function parseChangeBody(text: string): number | null {
+  const { automatic_failover_seconds } = valid(ChangeBodySchema, parseJson(text, undefined));
+  return toMs(automatic_failover_seconds);
+}
+
+export function toMs(seconds: number | null): number | null {
+  return seconds === null ? null : Math.round(seconds * 1000);
+}
+
+/** @throws Refusal `invalid-request` */
+export function parseFailoverBody(text: string): FailoverWish {
+  const body = valid(FailoverBodySchema, parseJson(text, undefined));
+  const { partition = 0, to = null, replica = null, mode, accept_loss = false } = body;
+  const epoch = body.epoch === undefined ? null : toEpoch(body.epoch);
+  if (mode === 'planned' && to === null)
+    malformed('to is missing: a planned failover needs the region of the replica that is to lead');
+  if (mode === 'planned' && accept_loss)
+    malformed('accept_loss is of use only with mode forced: a planned failover loses nothing');
+  if (replica !== null && to === null) malformed('to is missing: replica needs the region that it is in');
+  if (replica !== null && replica !== to && !replica.startsWith(`${to}/`))
+    malformed(`replica must be of the region in to, such as ${to} or ${to}/2`);
+  return { partition, to, replica, mode, accept_loss, epoch };
 }
 
 function has<const K extends string>(body: unknown, key: K): body is Record<K, unknown> {

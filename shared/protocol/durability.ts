@@ -10,7 +10,12 @@ const COPIES: Readonly<Record<Durability, (replicas: number) => number>> = {
 };
 
 export function copiesNeeded(durability: Durability, leadership: Leadership): number {
-  return COPIES[durability](1 + membersOf(leadership).length);
+  return copiesAmong(durability, 1 + membersOf(leadership).length);
+}
+
+/** The same where the leader and its members are so many. */
+export function copiesAmong(durability: Durability, replicas: number): number {
+  return COPIES[durability](replicas);
 }
 
 /** How many members a database must have for the mode to say more than `async` does. */

@@ -1,19 +1,16 @@
 import type { Failure } from '../failure.ts';
+import type { ChainEnd } from '../log/entry.ts';
 import type { Epoch, Lsn } from '../lsn.ts';
 import type { Position } from '../position.ts';
-import type { ChainEnd } from '../log/entry.ts';
-import type { Behind, LogSize } from '../log/lag.ts';
-import type { Region } from '../regions.ts';
 import type { CopyPlace, PieceRows, SnapshotStart } from '../tables/snapshot.ts';
 import type { Statement } from '../tables/values.ts';
-import type { Assignment, Leadership, ReplicaRef } from './assignment.ts';
-import type { Durability, Settings } from './settings.ts';
+import type { Durability } from './settings.ts';
 
 /**
  * Worker and objects, and one object and another, may run different code for minutes during a
  * deployment, so every message says its version, and a receiver refuses one that it does not know.
  */
-export const MESSAGE_VERSION = 2;
+export const MESSAGE_VERSION = 3;
 
 /** Who answered, and why it was that replica. */
 export type Route = 'nearest' | 'caught-up' | 'leader' | 'fallback';
@@ -31,8 +28,12 @@ export type Shows = 'settled' | 'anything';
 export interface ExecuteRequest {
   readonly version: number;
   readonly statements: readonly Statement[];
+  /** What the caller's session has seen: where a failover has lost it, the request is refused. */
+  readonly seen: Position | null;
   readonly need: Position | null;
   readonly request: RequestId | null;
+  /** Whose write it is, where one is named; kept in its entry. */
+  readonly user: string | null;
   readonly route: Route;
   readonly waited_ms: number;
   /** What the write must be before it is acknowledged; null for what the database asks. */
@@ -46,6 +47,8 @@ export interface ExecuteRequest {
 export interface ReadRequest {
   readonly version: number;
   readonly statements: readonly Statement[];
+  /** What the caller's session has seen: where a failover has lost it, the request is refused. */
+  readonly seen: Position | null;
   /** The position that the rows must have reached; null asks for none. */
   readonly need: Position | null;
   /** An upper bound on `staleness_ms`; null asks for none. */
@@ -72,9 +75,10 @@ export type ReplicaAnswer =
   | { readonly kind: 'writes'; readonly position: Position }
   | Misdirected;
 
-/** The object does not hold what the sender thinks: its record of the database is stale. */
+/** The object does not hold what the sender thinks: its record of the database is stale. Nothing was applied. */
 export type Misdirected =
   | { readonly kind: 'unassigned' }
+  /** Nor any more, where it hands over to another or was fenced. `epoch`: the newest it knows of. */
   | { readonly kind: 'not-leader'; readonly epoch: Epoch }
   | { readonly kind: 'unknown-version'; readonly version: number };
 
@@ -89,6 +93,8 @@ export interface Batch {
   /** How far the leader's log was, and its clock, when it made the batch. */
   readonly head: Position;
   readonly leader_now: number;
+  /** Whether the sender surely led then, for only a leader says how fresh anything is: another one may write by now. */
+  readonly is_leased: boolean;
   /** The greatest LSN that is as durable as the database asks. */
   readonly settled: Lsn;
   /** The leader's log begins after this: a follower may cut its own to there. */
@@ -124,6 +130,8 @@ export type AppendReply =
   | { readonly kind: 'gap'; readonly applied: ChainEnd }
   /** The sender's epoch is over. */
   | { readonly kind: 'fenced'; readonly epoch: Epoch }
+  /** The follower has not been told of the sender's epoch yet, and takes nothing of it before. */
+  | { readonly kind: 'not-told'; readonly epoch: Epoch }
   | { readonly kind: 'failed'; readonly detail: string }
   | Misdirected;
 
@@ -162,12 +170,16 @@ export interface CopyFrom {
 export type CopyReply =
   | {
       readonly kind: 'start';
+      /** The leader's. Only of the epoch that the follower knows is it taken. */
+      readonly epoch: Epoch;
       readonly start: SnapshotStart;
       readonly end: ChainEnd;
       readonly pause_ms: number;
     }
   | {
       readonly kind: 'piece';
+      /** The leader's. Only of the epoch that the follower knows is it taken. */
+      readonly epoch: Epoch;
       /** As it was asked. */
       readonly from: CopyFrom;
       /** The entries after `from.end`, as in a batch. */
@@ -176,6 +188,8 @@ export type CopyReply =
       /** As the leader's tables are at `end`; null where the entries alone fill the message. */
       readonly piece: PieceRows | null;
       readonly leader_now: number;
+      /** As in a batch. */
+      readonly is_leased: boolean;
       /** How long to leave the leader alone before the next one. */
       readonly pause_ms: number;
     }
@@ -185,134 +199,17 @@ export type CopyReply =
   | { readonly kind: 'gone' }
   | Misdirected;
 
-export type FollowerState = 'stranded' | 'installing' | 'catching-up' | 'streaming' | 'failed';
-
-/** Sizes in bytes. */
-export interface StorageStatus extends LogSize {
-  readonly database_bytes: number;
-}
-
-/** What the leader knows of one of its followers. `sent` and `received` are null until it was sent something, or answered. */
-export interface LineStatus {
-  readonly follower: string;
-  readonly sent: Behind | null;
-  readonly received: Behind | null;
-  /** Of the position that was asked about; null where none was. */
-  readonly applied: Behind | null;
-  readonly failures: number;
-}
-
-/** What a replica says of itself. */
-export type ReplicaStatus =
-  | {
-      readonly kind: 'leader';
-      readonly epoch: Epoch;
-      readonly revision: number;
-      readonly head: Position;
-      readonly settled: Lsn;
-      readonly followers: readonly LineStatus[];
-      /** Answers that are held until they are durable. */
-      readonly held: number;
-      readonly storage: StorageStatus;
-    }
-  | {
-      readonly kind: 'follower';
-      readonly epoch: Epoch;
-      readonly revision: number;
-      /** Null while its tables are those of no position. */
-      readonly applied: Position | null;
-      /** How far the leader was, as far as this follower has heard. */
-      readonly head: Position;
-      readonly state: FollowerState;
-      /** What is the matter, or how far an install is; null where there is nothing to say. */
-      readonly detail: string | null;
-      /** Null while its tables are those of no position. */
-      readonly staleness_ms: number | null;
-      /** Reads that wait. */
-      readonly waiting: number;
-      readonly storage: StorageStatus;
-    }
-  | { readonly kind: 'unassigned' };
-
-/** Follower → directory: it has installed and caught up; or its leader does not know it, and it may be left over. */
-export interface JoinReport {
-  readonly kind: 'joined' | 'unknown to the leader';
-  readonly replica: ReplicaRef;
-}
-
-/** What a replica knows after it was assigned. */
-export interface AssignReply {
-  readonly epoch: Epoch;
-  readonly revision: number;
-  /** Of a leader: whether what it had when it learnt of its followers is at as many of them as the database asks. */
-  readonly isSettled: boolean;
+/** Router → leader: do again what a lost entry did. */
+export interface ReapplyRequest {
+  readonly version: number;
+  /** The entry's text. */
+  readonly text: string;
+  /** Whether it was done again before. Its request id is kept for a day only, and after that it must not be done once more. */
+  readonly was_applied: boolean;
+  readonly durability: Durability | null;
+  readonly hold_ms: number;
 }
 
 export type DigestReply =
   | { readonly kind: 'digest'; readonly position: Position; readonly sha256: string }
   | { readonly kind: 'unassigned' };
-
-/** What the directory knows of one database; the router caches it. */
-export interface DatabaseRecord {
-  readonly database: string;
-  readonly incarnation: string;
-  readonly settings: Settings;
-  readonly partitions: readonly Leadership[];
-}
-
-/** `another`: the region may have a follower already. */
-export interface FollowerWish {
-  readonly region: Region;
-  readonly another: boolean;
-}
-
-/** What became of a wish to change the replicas. Where it was refused, nothing changed. */
-export type ChangeReply =
-  | { readonly kind: 'changed'; readonly record: DatabaseRecord }
-  | { readonly kind: 'refused'; readonly failure: Failure }
-  | { readonly kind: 'absent' };
-
-export type CreateReply =
-  | { readonly kind: 'created' | 'existed'; readonly record: DatabaseRecord }
-  | { readonly kind: 'differs'; readonly record: DatabaseRecord };
-
-/** One partition's replica. Every method may be called twice. */
-export interface ReplicaRpc {
-  /** Gives what it knows then, which may be newer. */
-  assign(assignment: Assignment): Promise<AssignReply>;
-  execute(request: ExecuteRequest): Promise<ReplicaAnswer>;
-  read(request: ReadRequest): Promise<ReplicaAnswer>;
-  append(batch: Batch): Promise<AppendReply>;
-  pull(request: PullRequest): Promise<PullReply>;
-  copy(request: CopyRequest): Promise<CopyReply>;
-  /** Of the leader: also how far behind it each of these followers is. */
-  status(appliedOf: readonly Relayed[]): Promise<ReplicaStatus>;
-  digest(): Promise<DigestReply>;
-  erase(): Promise<void>;
-}
-
-/** One database's directory. */
-export interface DirectoryRpc {
-  create(database: string, settings: Settings): Promise<CreateReply>;
-  lookup(): Promise<DatabaseRecord | null>;
-  /** False where there was no database. */
-  erase(): Promise<boolean>;
-  addFollower(wish: FollowerWish): Promise<ChangeReply>;
-  /** `replica`: its short name, where it is to be that one; null for the newest of the region. */
-  removeFollower(region: Region, replica: string | null): Promise<ChangeReply>;
-  report(report: JoinReport): Promise<void>;
-}
-
-/** One user's session with one database: how far their devices have seen, by partition. */
-export interface SessionRpc {
-  advance(partition: number, position: Position): Promise<void>;
-  seen(): Promise<readonly (readonly [partition: number, position: Position])[]>;
-}
-
-/** The names of all databases. */
-export interface CatalogRpc {
-  add(database: string): Promise<void>;
-  remove(database: string): Promise<void>;
-  /** In alphabetical order. */
-  list(): Promise<readonly string[]>;
-}

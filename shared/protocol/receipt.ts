@@ -20,6 +20,13 @@ export function answerBody(results: readonly StatementResult[], by: Assignment, 
   return `{"results":[${results.map(resultJson).join(',')}],"receipt":${receiptJson(by, receipt)}}`;
 }
 
+/** The same results under another receipt; none where there was no answer. */
+export function answerBodyAgain(body: string | null, by: Assignment, receipt: Receipt): string {
+  if (body === null) return answerBody([], by, receipt);
+  const results = body.slice(0, body.lastIndexOf(',"receipt":'));
+  return `${results},"receipt":${receiptJson(by, receipt)}}`;
+}
+
 /** None of these has a character that JSON would escape. */
 function receiptJson({ database, partition, self }: Assignment, receipt: Receipt): string {
   const { role, position, staleness_ms, waited_ms, route, durability } = receipt;

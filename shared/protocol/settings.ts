@@ -9,4 +9,6 @@ export interface Settings {
   readonly followers: readonly Region[];
   readonly partitions: number;
   readonly durability: Durability;
+  /** How long the leader must be out of reach before another is promoted by itself; null where only people decide. */
+  readonly automatic_failover_ms: number | null;
 }
