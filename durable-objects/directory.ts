@@ -1,20 +1,31 @@
 import { DurableObject } from 'cloudflare:workers';
 import { unreachable } from '../shared/assert.ts';
-import {
-  Directory as Core,
-  type DirectoryEffect,
-  type DirectoryEvent,
-} from '../shared/directory/directory.ts';
-import { Refusal } from '../shared/failure.ts';
+import { Directory as Core } from '../shared/directory/directory.ts';
+import type {
+  DirectoryEffect,
+  DirectoryEvent,
+  Fence,
+  Outcome,
+  Ping,
+  Reach,
+} from '../shared/directory/events.ts';
+import { type Failure, Refusal } from '../shared/failure.ts';
+import { FAILOVER_WAIT_MS, PING_MS, SEND_TIMEOUT_MS } from '../shared/limits.ts';
 import type { Assignment, ReplicaRef } from '../shared/protocol/assignment.ts';
+import { LEASE_VERSION } from '../shared/protocol/directory.ts';
 import type {
   ChangeReply,
   CreateReply,
   DatabaseRecord,
-  DirectoryRpc,
+  FailoverReply,
+  FailoverWish,
   FollowerWish,
-  JoinReport,
-} from '../shared/protocol/messages.ts';
+  LeaseReply,
+  LeaseRequest,
+  ReplicaReport,
+  Suspicion,
+} from '../shared/protocol/directory.ts';
+import type { DirectoryRpc } from '../shared/protocol/rpc.ts';
 import type { Settings } from '../shared/protocol/settings.ts';
 import type { Region } from '../shared/regions.ts';
 import { within } from './deadline.ts';
@@ -29,6 +40,8 @@ export class Directory extends DurableObject<ObjectsEnv> implements DirectoryRpc
   readonly #sql: StorageSql;
   /** The calls of `assign` that have not ended, by the replica's name. */
   readonly #assigning = new Map<string, Promise<unknown>>();
+  /** Those who wait to hear what becomes of a failover, by its partition. */
+  readonly #waiting = new Map<number, ((outcome: Outcome) => void)[]>();
   #core: Core;
 
   constructor(ctx: DurableObjectState, env: ObjectsEnv) {
@@ -70,8 +83,38 @@ export class Directory extends DurableObject<ObjectsEnv> implements DirectoryRpc
     return this.#change({ kind: 'remove-follower', region, replica, now: Date.now() });
   }
 
-  async report(report: JoinReport): Promise<void> {
+  async report(report: ReplicaReport): Promise<void> {
     await this.#try(this.#step({ kind: 'report', report, now: Date.now() }));
+  }
+
+  async configure(automatic_failover_ms: number | null): Promise<ChangeReply> {
+    return this.#change({ kind: 'configure', automatic_failover_ms, now: Date.now() });
+  }
+
+  /** The asker is kept waiting for nothing else: what it is told besides may come later. */
+  async lease(request: LeaseRequest): Promise<LeaseReply> {
+    const effects = this.#step({ kind: 'lease', request, now: Date.now() });
+    const reply = this.#core.leaseReply(request);
+    void this.#try(effects);
+    return reply;
+  }
+
+  /** What replicas are asked may take long; what is waited for is what it comes to. */
+  async failover(wish: FailoverWish): Promise<FailoverReply> {
+    try {
+      const effects = this.#step({ kind: 'failover', wish, now: Date.now() });
+      if (this.#core.record() === null) return { kind: 'absent' };
+      const outcome = this.#outcome(wish.partition);
+      void this.#try(effects);
+      return await this.#failoverReply(wish, outcome);
+    } catch (error) {
+      if (error instanceof Refusal) return { kind: 'refused', failure: error.failure };
+      throw error;
+    }
+  }
+
+  async suspect(suspicion: Suspicion): Promise<void> {
+    void this.#try(this.#step({ kind: 'suspect', suspicion, now: Date.now() }));
   }
 
   /** The core sets the next alarm itself: were this to fail with a replica, the platform would repeat it as well. */
@@ -93,18 +136,47 @@ export class Directory extends DurableObject<ObjectsEnv> implements DirectoryRpc
     }
   }
 
+  #outcome(partition: number): Promise<Outcome> {
+    const { promise, resolve } = Promise.withResolvers<Outcome>();
+    this.#waiting.set(partition, [...(this.#waiting.get(partition) ?? []), resolve]);
+    return promise;
+  }
+
+  async #failoverReply({ partition }: FailoverWish, waited: Promise<Outcome>): Promise<FailoverReply> {
+    const outcome = await within(FAILOVER_WAIT_MS, waited).catch(() => null);
+    const record = this.#core.record();
+    if (record === null || outcome?.kind === 'absent') return { kind: 'absent' };
+    if (outcome !== null) return outcome.kind === 'done' ? { ...outcome, record } : outcome;
+    const running = record.failovers.find((one) => one.partition === partition);
+    if (running === undefined) return { kind: 'refused', failure: FORGOTTEN };
+    return { kind: 'running', record, detail: running.detail };
+  }
+
   async #run(event: DirectoryEvent): Promise<void> {
     await this.#perform(this.#step(event));
   }
 
-  /** Memory follows disk: a step that throws is rolled back in SQLite, so the core is read again from there. */
+  /**
+   * Memory follows disk: a step that throws is rolled back in SQLite, so the core is read again from there. Not so where it refuses, before it has
+   * changed anything: wishes that are refused would make a failover wait for a lease anew, each of them.
+   */
   #step(event: DirectoryEvent): DirectoryEffect[] {
     try {
-      return this.#sql.transaction(() => this.#core.step(event));
+      const effects = this.#sql.transaction(() => this.#core.step(event));
+      for (const effect of effects)
+        if (effect.kind === 'outcome') this.#tell(effect.partition, effect.outcome);
+      return effects;
     } catch (error) {
-      this.#core = new Core(this.#sql);
+      if (!(error instanceof Refusal)) this.#core = new Core(this.#sql);
       throw error;
     }
+  }
+
+  /** Those who wait now, before anybody waits for what comes next. */
+  #tell(partition: number, outcome: Outcome): void {
+    const waiting = this.#waiting.get(partition) ?? [];
+    this.#waiting.delete(partition);
+    for (const tell of waiting) tell(outcome);
   }
 
   async #try(effects: readonly DirectoryEffect[]): Promise<void> {
@@ -132,6 +204,17 @@ export class Directory extends DurableObject<ObjectsEnv> implements DirectoryRpc
         return this.#assign(effect.assignment);
       case 'erase':
         return this.#erase(effect.replica);
+      case 'fence':
+        // Nobody waits for one replica: one that does not answer is fenced again for as long as that matters.
+        return void this.#fence(effect.fence).catch((error) => console.error('a fence was not noted', error));
+      case 'ping':
+        return this.#ping(effect.ping);
+      case 'reaches':
+        return this.#reaches(effect.reach);
+      case 'timer':
+        return this.#timer(effect.at, effect.ms);
+      case 'outcome':
+        return;
       case 'wake':
         return this.#sql.setAlarm(effect.at);
       case 'forget':
@@ -161,7 +244,42 @@ export class Directory extends DurableObject<ObjectsEnv> implements DirectoryRpc
     return this.#run({ kind: 'erased', replica: replica.name });
   }
 
+  async #fence(fence: Fence): Promise<void> {
+    const { replica, epoch } = fence;
+    const ask = async () => this.#replica(replica).fence({ version: LEASE_VERSION, epoch });
+    const reply = await within(SEND_TIMEOUT_MS, ask()).catch(() => null);
+    if (reply !== null) await this.#run({ kind: 'fenced', fence, reply, now: Date.now() });
+  }
+
+  async #ping(ping: Ping): Promise<void> {
+    const ask = async () => (await this.#replica(ping.replica).status([])).kind;
+    const status = await within(PING_MS, ask()).catch(() => null);
+    return this.#run({ kind: 'pinged', ping, status, now: Date.now() });
+  }
+
+  /** It takes the other one PING_MS to find out. */
+  async #reaches(reach: Reach): Promise<void> {
+    const asked = within(2 * PING_MS, this.#replica(reach.via).reaches(reach.replica));
+    const reaches = await asked.catch(() => null);
+    return this.#run({ kind: 'reached', reach, reaches, now: Date.now() });
+  }
+
+  #timer(at: number, ms: number): void {
+    const tick = async () => this.#run({ kind: 'tick', at, now: Date.now() });
+    setTimeout(
+      () => void tick().catch((error) => console.error('a failover goes on by the alarm', error)),
+      ms,
+    );
+  }
+
   #replica({ name, region }: ReplicaRef) {
     return this.env.REPLICA.get(this.env.REPLICA.idFromName(name), { locationHint: region });
   }
 }
+
+const FORGOTTEN: Failure = {
+  code: 'unavailable',
+  detail:
+    'What became of the failover is not known, because its directory was restarted meanwhile. ' +
+    'See the replication status, and ask for it again where nothing has changed.',
+};

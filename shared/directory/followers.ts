@@ -2,11 +2,11 @@ import { refuse } from '../failure.ts';
 import { FOLLOWERS_MAX } from '../limits.ts';
 import { type FollowerRef, type Leadership, membersOf } from '../protocol/assignment.ts';
 import { MEMBERS_MIN } from '../protocol/durability.ts';
-import type { FollowerWish } from '../protocol/messages.ts';
+import type { FollowerWish } from '../protocol/directory.ts';
 import { replicaRef, shortName } from '../protocol/names.ts';
 import type { Settings } from '../protocol/settings.ts';
 import type { Region } from '../regions.ts';
-import { replicasOf } from './record.ts';
+import { decided } from './decided.ts';
 import type { Made } from './store.ts';
 
 // How a database changes when its followers do. Nothing here writes: what is given back is what is to be kept.
@@ -17,6 +17,7 @@ import type { Made } from './store.ts';
  */
 export function withFollower(made: Made, { region, another }: FollowerWish): Made {
   const { settings, partitions, database, incarnation } = made.record;
+  noFailover(made);
   const isLed = partitions.some(({ leader }) => leader.region === region);
   const isThere = partitions.some(({ followers }) => followers.some((one) => one.region === region));
   if (isLed)
@@ -43,6 +44,7 @@ export function withFollower(made: Made, { region, another }: FollowerWish): Mad
  */
 export function withoutFollower(made: Made, { region, replica }: Leaving): Made {
   const { settings, partitions } = made.record;
+  noFailover(made);
   const leaving = partitions.map((leadership) => leavingOf(leadership, { region, replica }));
   if (leaving.every((one) => one === undefined)) {
     const named = replica === null ? '' : ` named "${replica}"`;
@@ -50,6 +52,7 @@ export function withoutFollower(made: Made, { region, replica }: Leaving): Made 
   }
   partitions.forEach((leadership, i) => {
     if (leaving[i]?.membership === 'member') mayLoseMember(made, leadership);
+    else if (leaving[i] !== undefined) mayLoseJoining(made, leadership);
   });
 
   const next = partitions.map((leadership, i) =>
@@ -60,7 +63,9 @@ export function withoutFollower(made: Made, { region, replica }: Leaving): Made 
           leadership.followers.filter((one) => one !== leaving[i]),
         ),
   );
-  const wished = settings.followers.toSpliced(settings.followers.lastIndexOf(region), 1);
+  // In a partition that a failover has changed, one may be in a region that is none of the settings'.
+  const last = settings.followers.lastIndexOf(region);
+  const wished = settings.followers.filter((_, i) => i !== last);
   const gone = leaving.flatMap((one) => (one === undefined ? [] : [{ name: one.name, region: one.region }]));
   const after = decided(made, next, { ...settings, followers: wished });
   return { ...after, unerased: [...made.unerased, ...gone] };
@@ -89,6 +94,11 @@ export function isKnown({ unassigned }: Made, { leader }: Leadership): boolean {
   return !unassigned.includes(leader.name);
 }
 
+/** A failover counts on those that were there when it began. */
+function noFailover({ failovers }: Made): void {
+  if (failovers.length > 0) unavailable('A failover is running');
+}
+
 function mayLoseMember(made: Made, leadership: Leadership): void {
   const { durability } = made.record.settings;
   const min = MEMBERS_MIN[durability];
@@ -100,6 +110,16 @@ function mayLoseMember(made: Made, leadership: Leadership): void {
   }
   if (!isKnown(made, leadership))
     unavailable('The leader does not know of an earlier change of followers yet');
+}
+
+/** After a forced failover the only one that can ever make the leader's entries as durable as the database asks may still be joining. */
+function mayLoseJoining({ record }: Made, { followers }: Leadership): void {
+  const { durability } = record.settings;
+  const min = MEMBERS_MIN[durability];
+  if (followers.length - 1 >= min) return;
+  invalid(
+    `Writes of durability ${durability} need at least ${min} follower, and the database has no other. Add another first, and remove this one then`,
+  );
 }
 
 export interface Leaving {
@@ -117,20 +137,6 @@ function leavingOf({ followers }: Leadership, { region, replica }: Leaving): Fol
 
 function withFollowers(leadership: Leadership, followers: readonly FollowerRef[]): Leadership {
   return { ...leadership, followers, revision: leadership.revision + 1 };
-}
-
-/** Of a partition that is another one now every replica is to be told, of the rest those that were to be told before. */
-function decided(made: Made, partitions: readonly Leadership[], settings: Settings): Made {
-  const unassigned = partitions.flatMap((leadership) => {
-    const names = replicasOf(leadership).map(({ name }) => name);
-    const isAsBefore = made.record.partitions.includes(leadership);
-    return isAsBefore ? names.filter((name) => made.unassigned.includes(name)) : names;
-  });
-  const unsettled = partitions.flatMap((leadership) => {
-    const { name } = leadership.leader;
-    return made.record.partitions.includes(leadership) && !made.unsettled.includes(name) ? [] : [name];
-  });
-  return { ...made, record: { ...made.record, settings, partitions }, unassigned, unsettled, attempts: 0 };
 }
 
 function followerExists(region: Region): never {

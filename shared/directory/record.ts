@@ -1,9 +1,10 @@
 import { assert } from '../assert.ts';
 import { EPOCH_FIRST } from '../lsn.ts';
 import type { Assignment, Leadership, ReplicaRef } from '../protocol/assignment.ts';
-import type { DatabaseRecord } from '../protocol/messages.ts';
+import type { DatabaseRecord } from '../protocol/directory.ts';
 import { replicaRef } from '../protocol/names.ts';
 import type { Settings } from '../protocol/settings.ts';
+import type { KeptRecord } from './store.ts';
 
 export interface NewDatabase {
   readonly database: string;
@@ -33,13 +34,15 @@ export function recordOf({ database, incarnation, settings }: NewDatabase): {
       epoch: EPOCH_FIRST,
       revision: 1,
       leader: replicaRef(name, leader, null),
+      successor: null,
+      history: [],
       followers: followers.map((region, i) => ({
         ...replicaRef(name, region, numbers[i] ?? null),
         membership: 'member',
       })),
     };
   });
-  return { record: { database, incarnation, settings, partitions }, lastNumber };
+  return { record: { database, incarnation, settings, partitions, failovers: [] }, lastNumber };
 }
 
 /** The order in which they are told: the leader first, because until it knows a follower it answers none of its questions. */
@@ -50,7 +53,7 @@ export function replicasOf({ leader, followers }: Leadership): readonly ReplicaR
 }
 
 /** What each replica of a database is to be told. */
-export function assignmentsOf({ database, incarnation, settings, partitions }: DatabaseRecord): Assignment[] {
+export function assignmentsOf({ database, incarnation, settings, partitions }: KeptRecord): Assignment[] {
   const { durability } = settings;
   return partitions.flatMap((leadership) =>
     replicasOf(leadership).map((self) => ({ ...leadership, database, incarnation, durability, self })),
@@ -63,6 +66,7 @@ export function sameSettings(a: Settings, b: Settings): boolean {
     a.leader === b.leader &&
     a.partitions === b.partitions &&
     a.durability === b.durability &&
+    a.automatic_failover_ms === b.automatic_failover_ms &&
     a.followers.toSorted().join() === b.followers.toSorted().join()
   );
 }
