@@ -1,6 +1,6 @@
 import { DurableObject } from 'cloudflare:workers';
 import { all, first, run } from '../shared/ports.ts';
-import type { CatalogRpc } from '../shared/protocol/messages.ts';
+import type { CatalogRpc } from '../shared/protocol/rpc.ts';
 import type { ObjectsEnv } from './env.ts';
 import { StorageSql } from './sql.ts';
 

@@ -1,5 +1,6 @@
 import type { RetentionVars } from '../shared/retention-settings.ts';
-import type { CatalogRpc, DirectoryRpc, ReplicaRpc, SessionRpc } from '../shared/protocol/messages.ts';
+import type { ReplicaRpc, SessionRpc } from '../shared/protocol/rpc.ts';
+import type { CatalogRpc, DirectoryRpc } from '../shared/protocol/rpc.ts';
 
 type Namespace<Rpc> = DurableObjectNamespace<Rpc & Rpc.DurableObjectBranded>;
 

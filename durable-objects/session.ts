@@ -1,6 +1,6 @@
 import { DurableObject } from 'cloudflare:workers';
 import type { Position } from '../shared/position.ts';
-import type { SessionRpc } from '../shared/protocol/messages.ts';
+import type { SessionRpc } from '../shared/protocol/rpc.ts';
 import { Devices } from '../shared/session/devices.ts';
 import type { ObjectsEnv } from './env.ts';
 import { StorageSql } from './sql.ts';
@@ -16,6 +16,10 @@ export class Session extends DurableObject<ObjectsEnv> implements SessionRpc {
 
   async advance(partition: number, position: Position): Promise<void> {
     this.#devices.advance(partition, position);
+  }
+
+  async rewind(partition: number, lost: Position, instead: Position): Promise<void> {
+    this.#devices.rewind(partition, { lost, instead });
   }
 
   async seen(): Promise<readonly (readonly [partition: number, position: Position])[]> {

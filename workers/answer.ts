@@ -5,7 +5,7 @@ import { RequestSession } from './session.ts';
 
 const EXPOSED_HEADERS = 'Tidemark-Session, Tidemark-Request-Id, Retry-After';
 
-const ALLOWED_METHODS = 'GET, HEAD, POST, PUT, DELETE, OPTIONS';
+const ALLOWED_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
 
 const ALLOWED_HEADERS = [
   'Authorization',

@@ -1,19 +1,18 @@
 import { refuse } from '../shared/failure.ts';
-import { parseSettingsBody, type SettingsBody } from '../shared/protocol/bodies.ts';
+import { parseChangeBody, parseSettingsBody, type SettingsBody, toMs } from '../shared/protocol/bodies.ts';
 import { MEMBERS_MIN } from '../shared/protocol/durability.ts';
-import type { CreateReply, DatabaseRecord } from '../shared/protocol/messages.ts';
+import type { CreateReply, DatabaseRecord } from '../shared/protocol/directory.ts';
 import type { Settings } from '../shared/protocol/settings.ts';
+import type { Region } from '../shared/regions.ts';
 import { readBody } from './body.ts';
 import { addName, listNames, removeName } from './catalog.ts';
 import { within } from './deadline.ts';
-import { describeDatabase } from './describe.ts';
+import { change, CHANGE_WAIT_MS } from './change.ts';
+import { describeDatabase, describeSettings } from './describe.ts';
 import type { EdgeContext } from './env.ts';
 import { orUnavailable } from './failure.ts';
 import { nearestRegion, placeOf } from './placement.ts';
-import { databaseName, databaseNotFound, forgetRecord, lookUp } from './records.ts';
-
-/** Longer than a directory waits for replicas, twice: it may have to finish a deletion before it creates. */
-export const CHANGE_WAIT_MS = 30_000;
+import { databaseName, databaseNotFound, dropRecord, forgetRecord, lookUp } from './records.ts';
 
 export async function putDatabase(c: EdgeContext): Promise<Response> {
   const database = databaseName(c);
@@ -37,6 +36,14 @@ export async function getDatabase(c: EdgeContext): Promise<Response> {
   return c.json(describeDatabase(record));
 }
 
+/** Changes what can be changed of a database that is there. */
+export async function patchDatabase(c: EdgeContext): Promise<Response> {
+  const database = databaseName(c);
+  const automatic_failover_ms = parseChangeBody((await readBody(c.req.raw)).text);
+  const record = await change(c, database, (directory) => directory.configure(automatic_failover_ms));
+  return c.json(describeDatabase(record));
+}
+
 export async function listDatabases(c: EdgeContext): Promise<Response> {
   const names = await orUnavailable(c, listNames(c));
   return c.json({ databases: names.map((database) => ({ database })) });
@@ -48,13 +55,13 @@ export async function deleteDatabase(c: EdgeContext): Promise<Response> {
   const wasThere = await within(CHANGE_WAIT_MS, c.env.DIRECTORY.getByName(database).erase());
   // Also when it was not there: the try that erased it may have stopped here.
   await removeName(c, database);
-  forgetRecord(database);
+  dropRecord(database);
   return wasThere ? c.body(null, 204) : databaseNotFound(database);
 }
 
 /** @throws Refusal `invalid-request` */
 function settingsFrom(given: SettingsBody, defaultLeader: () => Settings['leader']): Settings {
-  const { partitions = 1, followers = [], durability = 'async' } = given;
+  const { partitions = 1, followers = [], durability = 'async', automatic_failover_seconds = null } = given;
   if (partitions !== 1) invalid('partitions must be 1: more are not supported yet');
   if (followers.length < MEMBERS_MIN[durability]) {
     invalid(
@@ -64,23 +71,38 @@ function settingsFrom(given: SettingsBody, defaultLeader: () => Settings['leader
   }
   const leader = given.leader ?? defaultLeader();
   if (followers.includes(leader)) invalid(`followers must not have the leader's region ${leader} among them`);
-  return { leader, followers, partitions, durability };
+  const automatic_failover_ms = toMs(automatic_failover_seconds);
+  return { leader, followers, partitions, durability, automatic_failover_ms };
 }
 
-/** A leader that the caller left open may be anywhere: else the same request from another place would be refused. */
+/**
+ * A leader that the caller left open may be anywhere, so the same request from another place is not refused; nor is it after a failover, when
+ * another region has the leader and the one that had it a follower.
+ */
 function isAsGiven({ kind, record }: CreateReply, given: SettingsBody, settings: Settings): boolean {
   if (kind !== 'differs') return true;
   if (given.leader !== undefined) return false;
-  const { followers, partitions, durability } = record.settings;
-  const hasSameFollowers = followers.toSorted().join() === settings.followers.toSorted().join();
-  return hasSameFollowers && partitions === settings.partitions && durability === settings.durability;
+  const { leader, followers, partitions, durability, automatic_failover_ms } = record.settings;
+  const hasSameFailover = automatic_failover_ms === settings.automatic_failover_ms;
+  const isSame = partitions === settings.partitions && durability === settings.durability;
+  return isSame && hasSameFailover && isOneMoreThan([leader, ...followers], settings.followers);
+}
+
+function isOneMoreThan(all: readonly Region[], some: readonly Region[]): boolean {
+  const left = [...all];
+  for (const region of some) {
+    const at = left.indexOf(region);
+    if (at === -1) return false;
+    left.splice(at, 1);
+  }
+  return left.length === 1;
 }
 
 function databaseExists({ database, settings }: DatabaseRecord): never {
   refuse({
     code: 'database-exists',
     detail:
-      `The database ${database} exists with other settings: ${JSON.stringify(settings)}. ` +
+      `The database ${database} exists with other settings: ${JSON.stringify(describeSettings(settings))}. ` +
       'Use it as it is, choose another name, or delete it first.',
   });
 }

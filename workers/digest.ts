@@ -1,12 +1,12 @@
 import { refuse } from '../shared/failure.ts';
 import type { Leadership, ReplicaRef } from '../shared/protocol/assignment.ts';
-import type { DatabaseRecord } from '../shared/protocol/messages.ts';
 import { shortName } from '../shared/protocol/names.ts';
 import { isRegion, REGIONS } from '../shared/regions.ts';
 import { unavailable } from '../shared/routing/failures.ts';
 import { within } from './deadline.ts';
 import type { EdgeContext } from './env.ts';
 import { orUnavailable } from './failure.ts';
+import { partitionNamed, replicasOf } from './partition.ts';
 import { databaseName, lookUp } from './records.ts';
 
 /** All rows are read, but in one turn of the replica, which the platform bounds as well. */
@@ -16,7 +16,7 @@ const DIGEST_WAIT_MS = 60_000;
 export async function getDigest(c: EdgeContext): Promise<Response> {
   const record = await lookUp(c, databaseName(c));
   c.get('session').open(record);
-  const leadership = partitionOf(record, c.req.query('partition') ?? '0');
+  const leadership = partitionNamed(record, c.req.query('partition') ?? '0');
   const { name, region } = replicaOf(leadership, c.req.query('region'), c.req.query('replica'));
   const asked = c.env.REPLICA.getByName(name, { locationHint: region }).digest();
   const reply = await orUnavailable(c, within(DIGEST_WAIT_MS, asked));
@@ -24,24 +24,15 @@ export async function getDigest(c: EdgeContext): Promise<Response> {
   return c.json({ position: reply.position, sha256: reply.sha256 });
 }
 
-function partitionOf({ database, partitions }: DatabaseRecord, given: string): Leadership {
-  if (!/^\d{1,4}$/.test(given))
-    refuse({ code: 'invalid-request', detail: 'partition must be a whole number from 0.' });
-  const leadership = partitions.find(({ partition }) => partition === Number(given));
-  return (
-    leadership ?? refuse({ code: 'not-found', detail: `The database ${database} has no partition ${given}.` })
-  );
-}
-
 /** The leader where nothing is asked for; the first of the region where it has several. */
 function replicaOf(
-  { leader, followers }: Leadership,
+  leadership: Leadership,
   region: string | undefined,
   replica: string | undefined,
 ): ReplicaRef {
   if (region !== undefined && !isRegion(region))
     refuse({ code: 'invalid-request', detail: `region must be one of ${REGIONS.join(', ')}.` });
-  const found = [leader, ...followers].find(
+  const found = replicasOf(leadership).find(
     (ref) =>
       (region === undefined || ref.region === region) &&
       (replica === undefined || shortName(ref) === replica),

@@ -1,7 +1,8 @@
 import type { Context } from 'hono';
 
 import type { RetentionVars } from '../shared/retention-settings.ts';
-import type { CatalogRpc, DirectoryRpc, ReplicaRpc, SessionRpc } from '../shared/protocol/messages.ts';
+import type { ReplicaRpc, SessionRpc } from '../shared/protocol/rpc.ts';
+import type { CatalogRpc, DirectoryRpc } from '../shared/protocol/rpc.ts';
 import type { Region } from '../shared/regions.ts';
 import type { RequestSession } from './session.ts';
 

@@ -1,7 +1,9 @@
 import { refuse, Refusal } from '../shared/failure.ts';
+import type { DatabaseRecord } from '../shared/protocol/directory.ts';
 import { shortName } from '../shared/protocol/names.ts';
 import { listNames } from './catalog.ts';
 import { within } from './deadline.ts';
+import { failoverOf } from './describe.ts';
 import type { EdgeContext } from './env.ts';
 import { Exposition, type Labels } from './exposition.ts';
 import { logUnexpected, orUnavailable } from './failure.ts';
@@ -18,6 +20,8 @@ const SCRAPE_WAIT_MS = 7_000;
 const HELP = {
   tidemark_databases: 'Databases that exist.',
   tidemark_leader_up: '1 where the leader answers, else 0.',
+  tidemark_epoch: 'Number of the leadership; goes up with each failover.',
+  tidemark_failovers_running: 'Failovers of the partition that are decided on and not at their end.',
   tidemark_leader_lsn:
     'LSN of the newest entry in the log of the leader, as far as anybody who answers has heard.',
   tidemark_settled_lsn: 'Greatest LSN that is as durable as the database asks.',
@@ -58,8 +62,8 @@ async function namesOrNull(c: EdgeContext, mayFail: boolean): Promise<readonly s
 /** One database that cannot be asked must not keep the others from being seen. */
 async function scrape(c: EdgeContext, database: string, exposition: Exposition): Promise<void> {
   try {
-    const reports = await within(SCRAPE_WAIT_MS, reportsOn(c, database));
-    for (const report of reports) addPartition(exposition, database, report);
+    const { record, reports } = await within(SCRAPE_WAIT_MS, reportsOn(c, database));
+    for (const report of reports) addPartition(exposition, record, report);
     exposition.add('tidemark_scrape_error', { database }, 0);
   } catch (error) {
     if (!(error instanceof Refusal)) logUnexpected(c, error);
@@ -67,14 +71,24 @@ async function scrape(c: EdgeContext, database: string, exposition: Exposition):
   }
 }
 
-async function reportsOn(c: EdgeContext, database: string): Promise<readonly PartitionReport[]> {
-  const { partitions } = await lookUp(c, database);
-  return Promise.all(partitions.map((leadership) => reportOn(c, leadership)));
+interface Scraped {
+  readonly record: DatabaseRecord;
+  readonly reports: readonly PartitionReport[];
 }
 
-function addPartition(exposition: Exposition, database: string, report: PartitionReport): void {
+async function reportsOn(c: EdgeContext, database: string): Promise<Scraped> {
+  const record = await lookUp(c, database);
+  const reports = await Promise.all(record.partitions.map((leadership) => reportOn(c, leadership)));
+  return { record, reports };
+}
+
+function addPartition(exposition: Exposition, record: DatabaseRecord, report: PartitionReport): void {
+  const { database } = record;
   const { leadership, leader, head, followers } = report;
   const partition = { database, partition: String(leadership.partition) };
+  exposition.add('tidemark_epoch', partition, leadership.epoch);
+  const running = failoverOf(record, leadership.partition) === null ? 0 : 1;
+  exposition.add('tidemark_failovers_running', partition, running);
   const ref = leadership.leader;
   const labels = { ...partition, region: ref.region, replica: shortName(ref) };
   exposition.add('tidemark_leader_up', labels, leader === null ? 0 : 1);

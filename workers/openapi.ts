@@ -2,20 +2,27 @@ import type { Handler, Hono, MiddlewareHandler } from 'hono';
 import { describeRoute, openAPIRouteHandler, resolver, type DescribeRouteOptions } from 'hono-openapi';
 
 import type { FailureCode } from '../shared/failure.ts';
-import {
-  BODY_BYTES_MAX,
-  DURABILITY_WAIT_MS,
-  REQUEST_ID_CHARS_MAX,
-  WAIT_MS_DEFAULT,
-  WAIT_MS_MAX,
-} from '../shared/limits.ts';
+import { BODY_BYTES_MAX } from '../shared/limits.ts';
 import * as answers from '../shared/protocol/answers.ts';
-import { FollowerBodySchema, QueryBodySchema, SettingsBodySchema } from '../shared/protocol/bodies.ts';
-import { DURABILITIES } from '../shared/protocol/settings.ts';
+import {
+  ChangeBodySchema,
+  FailoverBodySchema,
+  FollowerBodySchema,
+  QueryBodySchema,
+  SettingsBodySchema,
+} from '../shared/protocol/bodies.ts';
 import { REGIONS } from '../shared/regions.ts';
-import { CONSISTENCIES } from '../shared/routing/job.ts';
 import type { Edge } from './env.ts';
 import { METRICS_DATABASES_MAX } from './metrics.ts';
+import {
+  databaseParameter,
+  lostEntriesParameters,
+  partitionParameter,
+  queryHeaders,
+  reapplyParameters,
+  regionParameter,
+  replicaParameter,
+} from './openapi-parameters.ts';
 import { PROBLEMS } from './problems.ts';
 
 // What /openapi.json says of each endpoint. Bodies come from the schemas that validate them.
@@ -62,67 +69,6 @@ const ON_DATABASE: readonly FailureCode[] = [
   'database-not-found',
 ];
 
-type ParameterList = NonNullable<DescribeRouteOptions['parameters']>;
-
-const databaseParameter = {
-  name: 'database',
-  in: 'path' as const,
-  required: true,
-  schema: { type: 'string' as const, pattern: '^[a-z0-9][a-z0-9-]{0,62}$' },
-};
-
-const regionParameter = {
-  name: 'region',
-  in: 'path' as const,
-  required: true,
-  schema: { type: 'string' as const, enum: [...REGIONS] },
-};
-
-function replicaParameter(description: string) {
-  return {
-    name: 'replica',
-    in: 'query' as const,
-    description,
-    schema: { type: 'string' as const, examples: ['enam/2'] },
-  };
-}
-
-function header(name: string, description: string, schema: object) {
-  return { name, in: 'header' as const, description, schema };
-}
-
-const queryHeaders: ParameterList = [
-  header(SESSION_HEADER, 'A token from an earlier answer.', { type: 'string' }),
-  header('Tidemark-Consistency', 'How fresh a read must be.', {
-    type: 'string',
-    enum: CONSISTENCIES,
-    default: 'session',
-  }),
-  header('Tidemark-Max-Staleness', 'In seconds. Needed with `bounded`.', { type: 'number', minimum: 0 }),
-  header(
-    'Tidemark-Durability',
-    "How many replicas a write must be durable at before it is acknowledged. The database's where absent.",
-    { type: 'string', enum: DURABILITIES },
-  ),
-  header('Tidemark-Partition-Key', 'Its hash picks the partition.', { type: 'string' }),
-  header('Tidemark-User', 'The user whose devices share a session.', {
-    type: 'string',
-    minLength: 1,
-    maxLength: 255,
-  }),
-  header('Idempotency-Key', 'A retry of a write gets the first answer.', {
-    type: 'string',
-    minLength: 1,
-    maxLength: REQUEST_ID_CHARS_MAX,
-  }),
-  header(
-    'Prefer',
-    `\`wait=SECONDS\`: how long a read may wait for its position, ${WAIT_MS_DEFAULT / 1000} if absent, and how long a write may wait until it is ` +
-      `as durable as asked, ${DURABILITY_WAIT_MS / 1000} if absent; ${WAIT_MS_MAX / 1000} at most.`,
-    { type: 'string' },
-  ),
-];
-
 type Described = <H extends Handler<Edge>>(handler: H) => H;
 
 /** Ties a description to its handler. As a middleware of its own it would run with every request, for nothing. */
@@ -160,6 +106,15 @@ export const describe: Readonly<Record<Endpoint, Described>> = {
     summary: 'The settings, and who leads and follows',
     parameters: [databaseParameter],
     responses: { 200: ok('As the directory has it.', answers.DatabaseSchema), ...failures(...ON_DATABASE) },
+  }),
+  patchDatabase: documented({
+    summary: 'Change the settings of a database',
+    parameters: [databaseParameter],
+    requestBody: { required: true, content: json(ChangeBodySchema) },
+    responses: {
+      200: ok('They are changed.', answers.DatabaseSchema),
+      ...failures(...ON_DATABASE, 'too-large', 'outcome-unknown'),
+    },
   }),
   deleteDatabase: documented({
     summary: 'Delete a database and all its storage',
@@ -217,6 +172,46 @@ export const describe: Readonly<Record<Endpoint, Described>> = {
       ...failures(...ON_DATABASE, 'not-found', 'outcome-unknown'),
     },
   }),
+  postFailover: documented({
+    summary: 'Have another replica lead',
+    description:
+      'A planned one waits until the replica that is to lead has everything, and loses nothing. A forced one is for a leader that is gone: ' +
+      'what only that had is lost, and listed once it is back. Repeated after a lost answer it may be refused, as the first one runs or is done.',
+    parameters: [databaseParameter],
+    requestBody: { required: true, content: json(FailoverBodySchema) },
+    responses: {
+      200: ok('It is done.', answers.FailoverSchema),
+      202: ok('It is decided, and goes on; `detail` says what it waits for.', answers.FailoverSchema),
+      ...failures(...ON_DATABASE, 'not-found', 'failover-refused', 'too-large', 'outcome-unknown'),
+    },
+  }),
+  lostEntries: documented({
+    summary: 'List what failovers lost',
+    description:
+      'An old leader keeps what was cut off from its log when it comes back. Until it has, its entries are not here.',
+    parameters: [databaseParameter, ...lostEntriesParameters],
+    responses: {
+      200: ok('In the order of epoch and LSN.', answers.LostEntriesSchema),
+      ...failures(...ON_DATABASE, 'not-found'),
+    },
+  }),
+  postReapply: documented({
+    summary: 'Apply a lost entry again, as a new write',
+    description:
+      'Its rows must be as it found them. Applied a second time it gives the answer of the first, for as long as an Idempotency-Key is kept.',
+    parameters: [databaseParameter, ...reapplyParameters],
+    responses: {
+      200: ok('As for a write that returns no rows.', answers.QueryAnswerSchema),
+      ...failures(
+        ...ON_DATABASE,
+        'not-found',
+        'lost-entry-conflict',
+        'constraint',
+        'too-large',
+        'outcome-unknown',
+      ),
+    },
+  }),
   replication: documented({
     summary: 'How far each follower is behind its leader',
     parameters: [databaseParameter],
@@ -226,7 +221,7 @@ export const describe: Readonly<Record<Endpoint, Described>> = {
     summary: "The hash of one replica's schema and rows",
     parameters: [
       databaseParameter,
-      { name: 'partition', in: 'query', schema: { type: 'integer', default: 0 } },
+      partitionParameter,
       {
         name: 'region',
         in: 'query',
@@ -270,10 +265,14 @@ type Endpoint =
   | 'listDatabases'
   | 'putDatabase'
   | 'getDatabase'
+  | 'patchDatabase'
   | 'deleteDatabase'
   | 'query'
   | 'postFollower'
   | 'deleteFollower'
+  | 'postFailover'
+  | 'lostEntries'
+  | 'postReapply'
   | 'replication'
   | 'digest'
   | 'metrics';

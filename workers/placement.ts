@@ -101,18 +101,37 @@ interface Chooser {
  * a session that goes to and fro between replicas waits at each for what it has seen at the other. Empty where all of them are
  * avoided, and the leader is somewhere else. Where the leader is as near as a follower, the follower: leaders have writes to do.
  */
-export function candidatesOf(
-  place: Place,
-  leadership: Leadership,
-  { affinity, isAvoided }: Chooser,
-): readonly ReplicaRef[] {
+export function candidatesOf(place: Place, leadership: Leadership, chooser: Chooser): readonly ReplicaRef[] {
+  const { isAvoided } = chooser;
   const { leader } = leadership;
   const members = membersOf(leadership);
   const nearest = nearestOf<ReplicaRef>(place, [...members, leader]);
-  if (nearest === leader) return [leader];
-  const siblings = members.filter(({ region }) => region === nearest.region);
-  const ranked = siblings.length > 1 ? rankedFor(affinity(), siblings) : siblings;
-  return ranked.filter((replica) => !isAvoided(replica));
+  if (nearest === leader) {
+    // One that did not answer a moment ago is asked again only where nobody else can serve.
+    const spares = isAvoided(leader) ? sparesOf(place, leadership, chooser) : [];
+    return spares.length > 0 ? spares : [leader];
+  }
+  return ranked(members, nearest.region, chooser).filter((replica) => !isAvoided(replica));
+}
+
+/**
+ * Who can serve a read beside the leader: the followers, the nearest first and those of one region in the order of the session's own, without
+ * those that are avoided.
+ */
+export function sparesOf(place: Place, leadership: Leadership, chooser: Chooser): readonly ReplicaRef[] {
+  const members = membersOf(leadership).filter((replica) => !chooser.isAvoided(replica));
+  const regions = [...new Set(members.map(({ region }) => region))];
+  const nearestFirst = regions.toSorted((a, b) => nearness(place, b) - nearness(place, a));
+  return nearestFirst.flatMap((region) => ranked(members, region, chooser));
+}
+
+function ranked(
+  members: readonly ReplicaRef[],
+  region: Region,
+  { affinity }: Chooser,
+): readonly ReplicaRef[] {
+  const siblings = members.filter((member) => member.region === region);
+  return siblings.length > 1 ? rankedFor(affinity(), siblings) : siblings;
 }
 
 /** A leader for a database whose creator named none: near the caller, and not where a follower is to be. */

@@ -92,6 +92,20 @@ export const PROBLEMS: Readonly<Record<FailureCode, Problem>> = {
     toDo: 'Use the one that is there, or send `"another": true` to have one more in the region.',
     headers: {},
   },
+  'failover-refused': {
+    status: 409,
+    title: 'The failover was refused',
+    when: 'The replica that is to lead cannot, another failover of the partition runs, or a forced one was asked for while the leader answers. The detail says which. Nothing was changed.',
+    toDo: 'Do what the detail names. The replication status shows which replicas may lead, and a failover that runs.',
+    headers: {},
+  },
+  'lost-entry-conflict': {
+    status: 409,
+    title: 'The lost entry does not fit any more',
+    when: 'A lost entry was to be applied again, and rows that it changed are no longer as it found them, or its schema is another one now. Nothing was applied.',
+    toDo: 'Compare its rows in `lost-entries` with those that are there, and write what is right with a statement of your own.',
+    headers: {},
+  },
   'idempotency-conflict': {
     status: 422,
     title: 'The Idempotency-Key was used for another request',
@@ -102,8 +116,8 @@ export const PROBLEMS: Readonly<Record<FailureCode, Problem>> = {
   'session-lost': {
     status: 409,
     title: 'What this session has seen was lost in a failover',
-    when: 'The token names entries that a failover lost; `lost` says which.',
-    toDo: 'Tell the user that their last changes are gone, and go on without a token.',
+    when: 'The token, or what other devices of the user have seen, names entries that a failover lost; `lost` says which. It is said once. Nothing was applied.',
+    toDo: 'Tell the user that changes which they made or saw may be gone, and go on with the token of this answer, which stands before what was lost. `GET /v1/databases/NAME/lost-entries` lists what the old leader kept.',
     headers: {},
   },
   'too-large': {
@@ -130,7 +144,7 @@ export const PROBLEMS: Readonly<Record<FailureCode, Problem>> = {
   unavailable: {
     status: 503,
     title: 'The database cannot be reached just now',
-    when: 'There is no leader just now, or another change of the followers is on its way. The request was not applied.',
+    when: 'There is no leader just now, or another change of the replicas is on its way. The request was not applied.',
     toDo: 'Try again after the time in Retry-After.',
     headers: RETRY_SOON,
   },

@@ -4,17 +4,19 @@ import { refuse } from '../shared/failure.ts';
 import type { Position } from '../shared/position.ts';
 import { parseQueryBody } from '../shared/protocol/bodies.ts';
 import { isRead } from '../shared/protocol/classify.ts';
-import type { DatabaseRecord, RequestId } from '../shared/protocol/messages.ts';
+import type { RequestId } from '../shared/protocol/messages.ts';
+import type { DatabaseRecord } from '../shared/protocol/directory.ts';
 import type { Served } from '../shared/routing/asks.ts';
 import { unavailable } from '../shared/routing/failures.ts';
 import type { Work } from '../shared/routing/job.ts';
+import { lossIn } from '../shared/routing/loss.ts';
 import { route } from '../shared/routing/route.ts';
 import { answerJson } from './answer.ts';
 import { readBody } from './body.ts';
 import type { EdgeContext } from './env.ts';
 import { type QueryOptions, readOptions } from './options.ts';
-import { candidatesOf, placeOf } from './placement.ts';
-import { databaseName, knownRecord, lookUp } from './records.ts';
+import { candidatesOf, placeOf, sparesOf } from './placement.ts';
+import { databaseName, knownRecord, lookUp, recordOf } from './records.ts';
 import { follow, isAvoided } from './follow.ts';
 
 /** Runs SQL: a read at the nearest replica that is fresh enough, anything else at the leader. */
@@ -33,8 +35,8 @@ export async function query(c: EdgeContext): Promise<Response> {
  */
 async function openSession(c: EdgeContext, database: string): Promise<DatabaseRecord> {
   const session = c.get('session');
-  const known = knownRecord(database);
-  if (known !== undefined && session.tryOpen(known)) return known;
+  const known = knownRecord(database) ?? (await recordOf(c, database));
+  if (session.tryOpen(known)) return known;
   const record = await lookUp(c, database);
   session.open(record);
   return record;
@@ -45,6 +47,10 @@ async function readWork(c: EdgeContext, options: QueryOptions, record: DatabaseR
   const place = placeOf(c.env, raw);
   const { text, bytes } = await readBody(raw);
   const statements = parseQueryBody(text);
+  const chooser = {
+    affinity: () => options.user ?? c.get('session').idOr(c.get('requestId')),
+    isAvoided,
+  };
   const { idempotencyKey, user, consistency, staleness_ms_max, wait_ms, hold_ms, durability } = options;
   return {
     statements,
@@ -54,15 +60,12 @@ async function readWork(c: EdgeContext, options: QueryOptions, record: DatabaseR
     wait_ms,
     hold_ms,
     durability,
-    hasUser: user !== null,
+    user,
     request: idempotencyKey === null ? null : await requestId(idempotencyKey, bytes),
     // Not from before the body was read: a slow upload is no wait for a position.
     now: Date.now(),
-    candidatesOf: (leadership) =>
-      candidatesOf(place, leadership, {
-        affinity: () => user ?? c.get('session').idOr(c.get('requestId')),
-        isAvoided,
-      }),
+    candidatesOf: (leadership) => candidatesOf(place, leadership, chooser),
+    sparesOf: (leadership) => sparesOf(place, leadership, chooser),
     needOf: (current, partition) => {
       // A database made anew under the old name is another database: the token that came is not its own.
       if (current !== record) c.get('session').open(current);
@@ -78,7 +81,9 @@ async function requestId(id: string, body: Uint8Array): Promise<RequestId> {
 
 function answer(c: EdgeContext, { leadership, answer: reply }: Served): Response {
   const position: Position | null = 'position' in reply ? reply.position : null;
-  if (position !== null) c.get('session').moveForward(leadership.partition, position);
+  const loss = lossIn(reply);
+  if (loss !== null) c.get('session').rewind(leadership.partition, loss);
+  else if (position !== null) c.get('session').moveForward(leadership.partition, position);
   switch (reply.kind) {
     case 'done':
       return answerJson(c, reply.body);

@@ -1,6 +1,8 @@
 import type { Position } from '../shared/position.ts';
+import type { DatabaseRecord } from '../shared/protocol/directory.ts';
 import { shortName } from '../shared/protocol/names.ts';
 import type { EdgeContext } from './env.ts';
+import { describeFailover, describeHistory, failoverOf } from './describe.ts';
 import { databaseName, lookUp } from './records.ts';
 import { type FollowerReport, type PartitionReport, reportOn } from './status.ts';
 
@@ -9,18 +11,22 @@ export async function getReplication(c: EdgeContext): Promise<Response> {
   const record = await lookUp(c, databaseName(c));
   c.get('session').open(record);
   const reports = await Promise.all(record.partitions.map((leadership) => reportOn(c, leadership)));
-  return c.json({ partitions: reports.map(describePartition) });
+  return c.json({ partitions: reports.map((report) => describePartition(record, report)) });
 }
 
-function describePartition({ leadership, leader, head, followers }: PartitionReport) {
+function describePartition(record: DatabaseRecord, report: PartitionReport) {
+  const { leadership, leader, head, followers } = report;
   return {
     partition: leadership.partition,
     epoch: leader?.epoch ?? leadership.epoch,
     revision: leadership.revision,
+    history: describeHistory(leadership),
+    failover: describeFailover(failoverOf(record, leadership.partition)),
     leader: {
       region: leadership.leader.region,
       replica: shortName(leadership.leader),
-      state: leader === null ? 'unreachable' : 'leading',
+      state: stateOf(report),
+      detail: leader?.detail ?? null,
       lsn: head.lsn,
       settled: leader?.settled ?? null,
       held: leader?.held ?? null,
@@ -32,6 +38,11 @@ function describePartition({ leadership, leader, head, followers }: PartitionRep
   };
 }
 
+function stateOf({ leadership, leader }: PartitionReport): 'leading' | 'handing-over' | 'unreachable' {
+  if (leader === null) return 'unreachable';
+  return leadership.successor === null ? 'leading' : 'handing-over';
+}
+
 function describeFollower({ ref, own, line }: FollowerReport, leaderLsn: number) {
   const { sent = null, received = null, applied = null } = line ?? {};
   return {
@@ -39,7 +50,8 @@ function describeFollower({ ref, own, line }: FollowerReport, leaderLsn: number)
     replica: shortName(ref),
     membership: ref.membership,
     state: own?.state ?? 'unreachable',
-    detail: own?.detail ?? null,
+    // What it cannot say itself its leader may know, as that it must be upgraded.
+    detail: own?.detail ?? line?.detail ?? null,
     applied: own?.applied ?? null,
     lag_entries: applied?.lag_entries ?? missing(own?.applied ?? null, leaderLsn),
     lag_bytes: applied?.lag_bytes ?? null,

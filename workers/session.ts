@@ -1,22 +1,24 @@
 import { Refusal } from '../shared/failure.ts';
 import { TOKEN_CHARS_MAX } from '../shared/limits.ts';
 import type { Position } from '../shared/position.ts';
-import type { DatabaseRecord } from '../shared/protocol/messages.ts';
+import type { DatabaseRecord } from '../shared/protocol/directory.ts';
 import {
   moveForward,
   NOTHING_SEEN,
   type Seen,
+  setBack,
   sessionIdIn,
   type TokenKeys,
   type TokenScope,
   toSessionId,
 } from '../shared/session/token.ts';
 import type { Env } from './env.ts';
+import type { Loss } from '../shared/session/rewind.ts';
 import { secretsOf } from './secrets.ts';
 
 /**
- * The token of one request, from the one that came in to the one that goes out. It only moves forward, and
- * it is the same object that answers and errors take the outgoing token from, so none of them can forget it.
+ * The token of one request, from the one that came in to the one that goes out. It only moves forward, but where a failover
+ * lost what the session has seen. It is the same object that answers and errors take the outgoing token from, so none of them can forget it.
  */
 export class RequestSession {
   readonly #env: Env;
@@ -89,7 +91,15 @@ export class RequestSession {
   }
 
   moveForward(partition: number, position: Position): void {
-    const seen = moveForward(this.#seen, partition, position);
+    this.#move(moveForward(this.#seen, partition, position));
+  }
+
+  /** Sets the token back from what was lost, and its bearer must be told so with this answer: the next one will not say it again. */
+  rewind(partition: number, loss: Loss): void {
+    this.#move(setBack(this.#seen, partition, loss));
+  }
+
+  #move(seen: Seen): void {
     this.#hasMoved ||= seen !== this.#seen;
     this.#seen = seen;
   }

@@ -1,7 +1,8 @@
 import { refuse } from '../shared/failure.ts';
 import { comparePositions, type Position } from '../shared/position.ts';
 import type { FollowerRef, Leadership, ReplicaRef } from '../shared/protocol/assignment.ts';
-import type { LineStatus, Relayed, ReplicaStatus } from '../shared/protocol/messages.ts';
+import type { Relayed } from '../shared/protocol/messages.ts';
+import type { LineStatus, ReplicaStatus } from '../shared/protocol/status.ts';
 import { unavailable } from '../shared/routing/failures.ts';
 import { within } from './deadline.ts';
 import type { EdgeContext } from './env.ts';

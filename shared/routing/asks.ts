@@ -1,7 +1,9 @@
 import { assert } from '../assert.ts';
 import type { Position } from '../position.ts';
 import type { Leadership, ReplicaRef } from '../protocol/assignment.ts';
-import type { DatabaseRecord, ExecuteRequest, ReadRequest, ReplicaAnswer } from '../protocol/messages.ts';
+import type { ExecuteRequest, ReadRequest, ReapplyRequest, ReplicaAnswer } from '../protocol/messages.ts';
+import type { DatabaseRecord, Suspicion } from '../protocol/directory.ts';
+import type { Loss } from '../session/rewind.ts';
 
 /** What a routing wants from the world next. An object that has not answered within `timeout_ms` is given up. */
 export type Ask =
@@ -13,11 +15,21 @@ export type Ask =
     }
   | {
       readonly kind: 'execute';
+      readonly database: string;
       readonly to: ReplicaRef;
       readonly request: ExecuteRequest;
       readonly timeout_ms: number;
       /** Whether it can change the database, so that a lost answer leaves the outcome open. */
       readonly mayWrite: boolean;
+      /** What the directory is to be told where no answer comes for a while: see `suspect`. Null where it does not want to know. */
+      readonly suspicion: Suspicion | null;
+    }
+  /** It is applied once at most, however often it is asked for. */
+  | {
+      readonly kind: 'reapply';
+      readonly to: ReplicaRef;
+      readonly request: ReapplyRequest;
+      readonly timeout_ms: number;
     }
   /** How far the user's devices have seen the partition. */
   | {
@@ -34,17 +46,41 @@ export type Ask =
       readonly position: Position;
       readonly timeout_ms: number;
     }
+  /** Set the user's session object back from what a failover lost. */
+  | {
+      readonly kind: 'rewind';
+      readonly record: DatabaseRecord;
+      readonly partition: number;
+      readonly loss: Loss;
+      readonly timeout_ms: number;
+    }
+  /** Go on after so long. */
+  | { readonly kind: 'pause'; readonly ms: number }
+  /** Tell the directory that the leader did not answer. Nobody waits for what it says, and it need not be told of one leader more than once a second. */
+  | { readonly kind: 'suspect'; readonly database: string; readonly suspicion: Suspicion }
   /** The replica did not serve: for a while, reads are to go elsewhere. */
   | { readonly kind: 'avoid'; readonly replica: ReplicaRef }
   /** The record turned out to be stale: whoever remembers it must ask the directory next time. */
   | { readonly kind: 'forget'; readonly database: string }
-  /** Ask the directory, whatever is remembered. */
-  | { readonly kind: 'look-up'; readonly database: string };
+  /**
+   * Ask the directory, whatever is remembered; or, where `mayBeRecent`, take what it told somebody else a moment ago: while a database has no
+   * leader, all requests to it do nothing but this.
+   */
+  | {
+      readonly kind: 'look-up';
+      readonly database: string;
+      readonly mayBeRecent: boolean;
+      readonly timeout_ms: number;
+    };
 
 export type Reply =
   | { readonly kind: 'answered'; readonly answer: ReplicaAnswer }
-  | { readonly kind: 'seen'; readonly position: Position | null }
+  /** The newest first, and then those of older epochs, which may have been lost. */
+  | { readonly kind: 'seen'; readonly positions: readonly Position[] }
   | { readonly kind: 'advanced' }
+  | { readonly kind: 'rewound' }
+  | { readonly kind: 'paused' }
+  | { readonly kind: 'suspected' }
   | { readonly kind: 'avoided' }
   | { readonly kind: 'forgotten' }
   | { readonly kind: 'record'; readonly record: DatabaseRecord }

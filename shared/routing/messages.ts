@@ -3,11 +3,13 @@ import { DURABILITY_WAIT_MS, READ_HOLD_MS_MIN, WAIT_MS_MAX } from '../limits.ts'
 import type { Position } from '../position.ts';
 import type { ReplicaRef } from '../protocol/assignment.ts';
 import { MESSAGE_VERSION, type RequestId, type Route, type Shows } from '../protocol/messages.ts';
+import type { Suspicion } from '../protocol/directory.ts';
 import type { Ask } from './asks.ts';
+import type { Loss } from '../session/rewind.ts';
 import type { Job } from './job.ts';
 
 /** Longer than any transaction may take and its answer be held, so that only a leader that is gone is given up. */
-const LEADER_WAIT_MS = 30_000;
+export const LEADER_WAIT_MS = 30_000;
 assert(
   2 * Math.max(DURABILITY_WAIT_MS, WAIT_MS_MAX, READ_HOLD_MS_MIN) <= LEADER_WAIT_MS,
   'a leader says itself that it held an answer for too long, and where the write stands, before it is given up',
@@ -23,15 +25,18 @@ export interface Via {
 
 /** Has the leader run the statements, whatever they do. `request` only where they are meant to write. */
 export function executing(job: Job, { route, waited_ms }: Via, request: RequestId | null): Ask {
-  const { leadership, statements, need, isRead } = job;
+  const { leadership, statements, seen, need, isRead } = job;
   return {
     kind: 'execute',
+    database: job.record.database,
     to: leadership.leader,
     request: {
       version: MESSAGE_VERSION,
       statements,
+      seen,
       need,
       request,
+      user: isRead ? null : job.user,
       route,
       waited_ms,
       durability: isRead ? null : job.durability,
@@ -40,18 +45,25 @@ export function executing(job: Job, { route, waited_ms }: Via, request: RequestI
     },
     timeout_ms: LEADER_WAIT_MS,
     mayWrite: !isRead,
+    suspicion: suspicionOf(job),
   };
+}
+
+/** Null where the directory leaves failovers to people. */
+export function suspicionOf({ record, leadership: { partition, epoch } }: Job): Suspicion | null {
+  return record.settings.automatic_failover_ms === null ? null : { partition, epoch };
 }
 
 /** Has a follower read; it is given `grace_ms` to answer beside what the read may wait. */
 export function reading(job: Job, to: ReplicaRef, grace_ms: number): Ask {
-  const { statements, need, staleness_ms_max, wait_ms } = job;
+  const { statements, seen, need, staleness_ms_max, wait_ms } = job;
   return {
     kind: 'read',
     to,
     request: {
       version: MESSAGE_VERSION,
       statements,
+      seen,
       need,
       staleness_ms_max,
       wait_ms,
@@ -75,4 +87,10 @@ export function asksSeen({ record, leadership }: Job): Ask {
 export function advancing({ record, leadership }: Job, position: Position): Ask {
   const { partition } = leadership;
   return { kind: 'advance', record, partition, position, timeout_ms: SESSION_WAIT_MS };
+}
+
+/** Has the user's other devices go on without what was lost. */
+export function rewinding({ record, leadership }: Job, loss: Loss): Ask {
+  const { partition } = leadership;
+  return { kind: 'rewind', record, partition, loss, timeout_ms: SESSION_WAIT_MS };
 }

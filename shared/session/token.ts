@@ -9,6 +9,7 @@ import { TOKEN_CHARS_MAX, TOKEN_PARTITIONS_MAX } from '../limits.ts';
 import { toEpoch, toLsn } from '../lsn.ts';
 import { Lru } from '../lru.ts';
 import { isAtLeast, type Position } from '../position.ts';
+import { type Loss, rewound } from './rewind.ts';
 
 /** What a session has seen of one database: a position per partition. */
 export type Seen = ReadonlyMap<number, Position>;
@@ -67,14 +68,25 @@ export function sessionIdIn(token: string): string | null {
   return tilde === -1 ? null : token.slice(tilde + 1, tilde + 1 + SESSION_ID_CHARS);
 }
 
-/** `seen` moved forward to `position`, never back; the same object where nothing moved. */
+/**
+ * `seen` moved forward to `position`, never back; the same object where nothing moved. A position of a newer epoch is taken for a later one, so
+ * it must come from a replica that was told what was seen before, and found that on its own chain: else a loss would go by untold.
+ */
 export function moveForward(seen: Seen, partition: number, position: Position): Seen {
   const before = seen.get(partition);
   if (before !== undefined && isAtLeast(before, position)) return seen;
   return new Map(seen).set(partition, position);
 }
 
-/** By maximum, partition by partition. */
+/** `seen` set back from what a failover lost, the only case in which it may be; the same object where it has not seen that. */
+export function setBack(seen: Seen, partition: number, loss: Loss): Seen {
+  const before = seen.get(partition);
+  if (before === undefined) return seen;
+  const after = rewound(before, loss);
+  return after === before ? seen : new Map(seen).set(partition, after);
+}
+
+/** By maximum, partition by partition; right only for positions of one chain. */
 export function mergeSeen(a: Seen, b: Seen): Seen {
   let merged = a;
   for (const [partition, position] of b) merged = moveForward(merged, partition, position);
