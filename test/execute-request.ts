@@ -6,8 +6,10 @@ export function executeRequest(statements: readonly Statement[]): ExecuteRequest
   return {
     version: MESSAGE_VERSION,
     statements,
+    seen: null,
     need: null,
     request: null,
+    user: null,
     route: 'leader',
     waited_ms: 0,
     durability: null,

@@ -33,6 +33,15 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     stage.write(statementsOf(after(text, words[0])), leaderOf(stage), { durability });
   },
 
+  'write-at': (stage, { words, text }) => stage.write(statementsOf(after(text, words[0])), words[0] ?? ''),
+
+  lease: (stage, { words }) => void (stage.grantsLeases = words[0] !== 'off'),
+  succeed: (stage, { words }) => stage.succeed(words[0] === 'nobody' ? null : (words[0] ?? '')),
+  lead: (stage, { words: [name = '', mode, ...told] }) =>
+    stage.lead(name, mode === 'planned' ? 'planned' : 'forced', told.length === 0 ? [...stage.hosts].map(({ self }) => self.name) : told),
+  tell: (stage, { words }) => stage.tell(words[0] ?? ''),
+  fence: (stage, { words: [name = '', epoch = ''] }) => stage.fence(name, Number(epoch)),
+
   add: (stage, { words }) => {
     const [region = ''] = words;
     if (!isRegion(region)) throw new Error(`not a region: ${region}`);
@@ -149,8 +158,7 @@ function hostOf(stage: Stage, words: readonly string[]): Host {
 }
 
 function leaderOf(stage: Stage): string {
-  const [first] = stage.hosts;
-  return present(first, 'a leader').self.name;
+  return stage.leader;
 }
 
 function after(text: string, word = ''): string {

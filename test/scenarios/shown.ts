@@ -55,7 +55,7 @@ export function showReply(reply: Reply | null): string {
   if (reply === null) return 'connection broken';
   switch (reply.kind) {
     case 'done':
-      return showBody(reply.body);
+      return 'body' in reply ? showBody(reply.body) : reply.kind;
     case 'failed':
       return 'failure' in reply ? `${reply.failure.code}: ${reply.failure.detail}` : `failed: ${reply.detail}`;
     case 'behind':

@@ -1,8 +1,12 @@
 import { present } from '../../shared/assert.ts';
 import { toEpoch, toLsn } from '../../shared/lsn.ts';
 import { type Position, showPosition } from '../../shared/position.ts';
+import { LEASE_VERSION } from '../../shared/protocol/directory.ts';
 import { MESSAGE_VERSION } from '../../shared/protocol/messages.ts';
-import type { LogLimits } from '../../shared/limits.ts';
+import { LEASE_MS, type LogLimits } from '../../shared/limits.ts';
+import type { ChainEnd } from '../../shared/log/entry.ts';
+import { type FailoverMode, withEpoch } from '../../shared/log/history.ts';
+import { Log } from '../../shared/log/log.ts';
 import type { FollowerRef, Leadership, ReplicaRef } from '../../shared/protocol/assignment.ts';
 import type { Durability } from '../../shared/protocol/settings.ts';
 import type { Region } from '../../shared/regions.ts';
@@ -13,7 +17,7 @@ import { DATABASE, INCARNATION, leadershipOf, storageOf } from '../simulator/clu
 import { DIRECTORY } from '../simulator/edge.ts';
 import type { Happening } from '../simulator/history.ts';
 import { Host } from '../simulator/host.ts';
-import type { Call, Envelope } from '../simulator/messages.ts';
+import type { Call, CallEnvelope, Envelope } from '../simulator/messages.ts';
 import { Random } from '../simulator/random.ts';
 import { type Faults, NO_FAULTS, type Surroundings } from '../simulator/surroundings.ts';
 import { showEnvelope, showReply } from './shown.ts';
@@ -41,7 +45,11 @@ export class Stage {
   readonly #limits: LogLimits;
   #leadership: Leadership;
   readonly #props = new Map<string, Props>();
+  /** Of the answers that callers were given. */
+  readonly positions: (Position | null)[] = [];
   #wire: Envelope[] = [];
+  /** Leaders that asked for a lease and were not answered yet; null while the directory answers nobody. */
+  #leaseAsks: CallEnvelope[] | null = [];
   #said: string[] = [];
   #calls = 0;
 
@@ -53,14 +61,14 @@ export class Stage {
     this.#leadership = { ...leadershipOf([self]), revision: 0 };
     this.#make({ name: self, region: self });
     for (const region of followers) this.#make(this.#follow(region, 'member'));
-    this.#assign();
+    this.#assign(this.#all);
     this.said();
   }
 
   /** A follower more, which joins. */
   add(region: Region): void {
     this.#make(this.#follow(region, 'joining'));
-    this.#assign();
+    this.#decide(this.#all);
   }
 
   /** What the directory does when a follower has joined. */
@@ -71,14 +79,57 @@ export class Stage {
       ...this.#leadership,
       followers: followers.map((one) => (isMeant(one) ? { ...one, membership: 'member' } : one)),
     };
-    this.#assign();
+    this.#decide(this.#all);
+  }
+
+  /** A planned failover begins, or is given up: only the leader is told. */
+  succeed(name: string | null): void {
+    const { leader } = this.#leadership;
+    const successor = name === null ? null : this.host(name).self;
+    this.#leadership = { ...this.#leadership, successor };
+    this.#decide([leader.name]);
+  }
+
+  /** A new epoch begins after what the new leader has; only `told` learn of it now. The old leader joins, unless the failover was planned. */
+  lead(name: string, mode: FailoverMode, told: readonly string[]): void {
+    const { leader, followers, history } = this.#leadership;
+    const epoch = toEpoch(this.#leadership.epoch + 1);
+    const after = new Log(this.host(name).storage).end;
+    const old: FollowerRef = { ...leader, membership: mode === 'planned' ? 'member' : 'joining' };
+    this.#leadership = {
+      ...this.#leadership,
+      epoch,
+      leader: this.host(name).self,
+      followers: [...followers.filter((one) => one.name !== name), old],
+      successor: null,
+      history: withEpoch(history, { epoch, after, mode, at: 0, heard: after.lsn }),
+    };
+    this.#decide(told);
+  }
+
+  /** The directory tells it the newest leadership. */
+  tell(name: string): void {
+    this.#assign([name]);
+  }
+
+  fence(name: string, epoch: number): void {
+    this.#directs(name, { kind: 'fence', request: { version: LEASE_VERSION, epoch: toEpoch(epoch) } });
+  }
+
+  /** Whether the directory answers leaders that ask for a lease. */
+  set grantsLeases(grants: boolean) {
+    this.#leaseAsks = grants ? [] : null;
+  }
+
+  get leader(): string {
+    return this.#leadership.leader.name;
   }
 
   remove(name: string): void {
     const { followers } = this.#leadership;
     this.#leadership = { ...this.#leadership, followers: followers.filter((one) => one.name !== name) };
-    this.#assign();
-    this.host(name).receive({ kind: 'call', id: (this.#calls += 1), from: DIRECTORY, to: name, call: { kind: 'erase' }, op: null });
+    this.#decide(this.#all);
+    this.#directs(name, { kind: 'erase' });
   }
 
   #follow(region: Region, membership: FollowerRef['membership']): FollowerRef {
@@ -102,21 +153,36 @@ export class Stage {
     this.#hosts.set(self.name, host);
   }
 
-  /** The directory's messages arrive at once. */
-  #assign(): void {
-    this.#leadership = { ...this.#leadership, revision: this.#leadership.revision + 1 };
+  get #all(): readonly string[] {
     const { leader, followers } = this.#leadership;
-    for (const self of [leader, ...followers]) {
+    return [leader, ...followers].map(({ name }) => name);
+  }
+
+  #decide(told: readonly string[]): void {
+    this.#leadership = { ...this.#leadership, revision: this.#leadership.revision + 1 };
+    this.#assign(told);
+  }
+
+  #assign(told: readonly string[]): void {
+    for (const name of told) {
       const scope = { database: DATABASE, incarnation: INCARNATION, durability: this.#durability };
-      const assignment = { ...this.#leadership, ...scope, self };
-      this.host(self.name).receive({
-        kind: 'call',
-        id: (this.#calls += 1),
-        from: DIRECTORY,
-        to: self.name,
-        call: { kind: 'assign', assignment },
-        op: null,
-      });
+      const assignment = { ...this.#leadership, ...scope, self: this.host(name).self };
+      this.#directs(name, { kind: 'assign', assignment });
+    }
+  }
+
+  /** The directory's messages arrive at once. */
+  #directs(to: string, call: Call): void {
+    this.host(to).receive({ kind: 'call', id: (this.#calls += 1), from: DIRECTORY, to, call, op: null });
+    this.#grant();
+  }
+
+  #grant(): void {
+    for (;;) {
+      const ask = this.#leaseAsks?.shift();
+      if (ask === undefined) return;
+      const reply = { kind: 'granted', ms: LEASE_MS } as const;
+      this.host(ask.from).receive({ kind: 'reply', id: ask.id, from: DIRECTORY, to: ask.from, reply });
     }
   }
 
@@ -166,10 +232,16 @@ export class Stage {
     const { need, wait_ms } = asked;
     if (this.host(to).core.role === 'leader') {
       const route = need === null ? 'leader' : 'fallback';
-      return this.#call(to, { kind: 'execute', request: { ...executeRequest(statements), need, route } });
+      return this.#call(to, { kind: 'execute', request: { ...executeRequest(statements), seen: need, need, route } });
     }
-    const request = { version: MESSAGE_VERSION, statements, need, staleness_ms_max: null, wait_ms, shows: 'settled' } as const;
+    const request = { version: MESSAGE_VERSION, statements, seen: need, need, staleness_ms_max: null, wait_ms, shows: 'settled' } as const;
     this.#call(to, { kind: 'read', request });
+  }
+
+  /** A question of a follower's that comes late; nobody waits for the answer. */
+  pull(follower: string, after: ChainEnd): void {
+    const { epoch, leader } = this.#leadership;
+    this.#call(leader.name, { kind: 'pull', request: { version: MESSAGE_VERSION, follower, epoch, after } });
   }
 
   /** Takes the messages that `isMeant` off the wire; delivers them, if that is what is asked, in their order. */
@@ -182,10 +254,12 @@ export class Stage {
   deliver(envelope: Envelope): void {
     this.say(showEnvelope(envelope));
     this.host(envelope.to).receive(envelope);
+    this.#grant();
   }
 
   advance(ms: number): void {
     this.#clock.runUntil(this.#clock.now + ms);
+    this.#grant();
   }
 
   /** Lets time pass to the next thing that is planned, if that is within `ms`. */
@@ -193,22 +267,33 @@ export class Stage {
     const { now, next } = this.#clock;
     if (next === null || next > now + ms) return false;
     this.#clock.runUntil(next);
+    this.#grant();
     return true;
   }
 
   #call(to: string, call: Call): void {
     this.#calls += 1;
     this.host(to).receive({ kind: 'call', id: this.#calls, from: CALLER, to, call, op: null });
+    this.#grant();
   }
 
   /** The client stands beside its replica: only what replicas send each other travels on the wire. */
   #sent(envelope: Envelope): void {
     if (envelope.to === DIRECTORY) {
-      if (envelope.kind === 'call') this.say(showEnvelope(envelope));
-      return;
+      if (envelope.kind !== 'call') return this.#toldDirectory(envelope);
+      if (envelope.call.kind === 'lease') return void this.#leaseAsks?.push(envelope);
+      return this.say(showEnvelope(envelope));
     }
     if (envelope.to !== CALLER) return void this.#wire.push(envelope);
+    if (envelope.kind === 'reply' && envelope.reply !== null && 'position' in envelope.reply)
+      this.positions.push(envelope.reply.position);
     if (envelope.kind === 'reply') this.say(`client <- ${envelope.from}: ${showReply(envelope.reply)}`);
+  }
+
+  /** That a replica was assigned, or gave up its storage, goes without saying. */
+  #toldDirectory({ from, reply }: Exclude<Envelope, CallEnvelope>): void {
+    if (reply?.kind === 'fenced' && 'end' in reply)
+      this.say(`${from} is fenced for epoch ${reply.fence} at ${showPosition(reply.end)}${reply.isWhole ? '' : ', not whole'}`);
   }
 
   #recorded(happening: Happening): void {

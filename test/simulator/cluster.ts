@@ -10,7 +10,15 @@ export function leadershipOf([leader, ...followers]: readonly Region[], epoch = 
   const ref = (region: Region): ReplicaRef => ({ name: region, region });
   if (leader === undefined) throw new Error('a partition has a leader');
   const member = (region: Region): FollowerRef => ({ ...ref(region), membership: 'member' });
-  return { partition: 0, epoch, revision: 1, leader: ref(leader), followers: followers.map(member) };
+  return {
+    partition: 0,
+    epoch,
+    revision: 1,
+    leader: ref(leader),
+    followers: followers.map(member),
+    successor: null,
+    history: [],
+  };
 }
 
 export const DATABASE = 'simulated';

@@ -6,7 +6,8 @@ import { first, type Sql } from '../../shared/ports.ts';
 import type { Position } from '../../shared/position.ts';
 import { type Assigned, loadAssigned } from '../../shared/protocol/assigned.ts';
 import { roleOf } from '../../shared/protocol/assignment.ts';
-import type { AssignReply } from '../../shared/protocol/messages.ts';
+import type { AssignReply } from '../../shared/protocol/directory.ts';
+import type { ReplicaStatus } from '../../shared/protocol/status.ts';
 
 /** What a replica is. Storage that nobody was told anything of holds none. */
 export type Core =
@@ -19,7 +20,7 @@ export function loadCore(sql: Sql, limits: LogLimits): Core {
   const assigned = loadAssigned(sql);
   if (assigned === null) return { role: 'none' };
   return roleOf(assigned.assignment) === 'leader'
-    ? { role: 'leader', leader: new Leader(sql, assigned.assignment, limits), assigned }
+    ? { role: 'leader', leader: new Leader(sql, assigned, limits), assigned }
     : { role: 'follower', follower: new Follower(sql, assigned, limits), assigned };
 }
 
@@ -40,9 +41,26 @@ export function assignReplyOf(core: Exclude<Core, { role: 'none' }>): AssignRepl
   return { epoch, revision, isSettled: core.role !== 'leader' || core.leader.isSettled };
 }
 
-/** Whether its tables are those of no position: it copies the leader's, or has yet to begin. */
+/** Whether its tables are those of no position: it copies the leader's, or has yet to begin. One that is where a failover cut off is somewhere. */
 export function isCopying(core: Core): boolean {
-  return core.role === 'follower' && !core.follower.hasTables;
+  if (core.role !== 'follower' || core.follower.hasTables) return false;
+  return core.follower.state !== 'rolling-back' && core.follower.state !== 'stranded';
+}
+
+export function isRollingBack(core: Core): boolean {
+  return core.role === 'follower' && core.follower.state === 'rolling-back';
+}
+
+/** What the directory and other replicas are told of it. */
+export function statusOf(core: Core, now: number): ReplicaStatus {
+  if (core.role === 'none') return { kind: 'unassigned' };
+  const { epoch, revision } = core.assigned.assignment;
+  if (core.role === 'leader') {
+    const { log, ...status } = core.leader.status([], now);
+    return { kind: 'leader', epoch, revision, ...status, storage: { database_bytes: 0, ...log } };
+  }
+  const { log, ...status } = core.follower.status(now);
+  return { kind: 'follower', epoch, revision, ...status, storage: { database_bytes: 0, ...log } };
 }
 
 /** The log holds what follows this. */

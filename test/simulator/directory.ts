@@ -1,42 +1,29 @@
 import { unreachable } from '../../shared/assert.ts';
-import { Directory, type DirectoryEffect, type DirectoryEvent } from '../../shared/directory/directory.ts';
-import { Refusal } from '../../shared/failure.ts';
-import type { Assignment, ReplicaRef } from '../../shared/protocol/assignment.ts';
-import type { DatabaseRecord } from '../../shared/protocol/messages.ts';
+import { Directory } from '../../shared/directory/directory.ts';
+import type {
+  DirectoryEffect,
+  DirectoryEvent,
+  Outcome as FailoverOutcome,
+} from '../../shared/directory/events.ts';
+import { type Failure, Refusal } from '../../shared/failure.ts';
+import { FAILOVER_WAIT_MS } from '../../shared/limits.ts';
+import type { Leadership } from '../../shared/protocol/assignment.ts';
+import type { DatabaseRecord, FailoverReply, FailoverWish } from '../../shared/protocol/directory.ts';
 import { Calls } from './calls.ts';
+import { DirectoryPerformer, type Life, type Outcome } from './directory-perform.ts';
 import { DIRECTORY } from './edge.ts';
 import { Gate } from './gate.ts';
-import {
-  type CallEnvelope,
-  type DirectoryReply,
-  type Envelope,
-  isDirectoryCall,
-  type Reply,
-} from './messages.ts';
-import { membersIn } from './recorder.ts';
+import { type CallEnvelope, type DirectoryReply, type Envelope, isDirectoryCall } from './messages.ts';
+import { labelOf, membersIn } from './recorder.ts';
 import { Replaced, RevocableSql } from './revocable-sql.ts';
 import { InjectedFault, type Storage } from './storage.ts';
 import type { Faults, Surroundings } from './surroundings.ts';
-
-/** As durable-objects/directory.ts waits for a replica, and how long a call lives that nobody answers. */
-const CONFIRM_WAIT_MS = 10_000;
-const CALL_MS_MAX = 60_000;
-
-/** One instance: its core, and the replicas that it has asked to be something and that have not answered. */
-interface Life {
-  readonly sql: RevocableSql;
-  core: Directory;
-  /** By the replica's name: what waits until none of its assignments is on its way. */
-  readonly assigning: Map<string, { left: number; waiting: (() => void)[] }>;
-}
 
 interface DirectoryParts {
   readonly surroundings: Surroundings;
   readonly storage: Storage;
   readonly faults: Faults;
 }
-
-type Outcome = 'done' | 'failed';
 
 /**
  * The second shell around the directory's core: what durable-objects/directory.ts does. An instance that was replaced finds
@@ -50,7 +37,9 @@ export class SimulatedDirectory {
   #life: Life | null = null;
   #isUp = true;
   #turns = 0;
-  #known: number | null = null;
+  #known = '';
+  #epoch: number | null = null;
+  readonly #performer: DirectoryPerformer;
 
   constructor(parts: DirectoryParts) {
     this.#parts = parts;
@@ -64,6 +53,14 @@ export class SimulatedDirectory {
       onDurable: () => {},
     });
     this.#calls = new Calls(this.name, surroundings);
+    this.#performer = new DirectoryPerformer({
+      clock: surroundings.clock,
+      gate: this.#gate,
+      calls: this.#calls,
+      isNow: (life) => life === this.#life,
+      turn: (run) => this.#turn(run),
+      run: (event, ended) => this.#run(event, ended),
+    });
   }
 
   /** As it is now, durable or not; null where there is no database. */
@@ -122,7 +119,7 @@ export class SimulatedDirectory {
   #awake(): Life {
     if (this.#life === null) {
       const sql = new RevocableSql(this.#parts.storage);
-      this.#life = { sql, core: new Directory(sql), assigning: new Map() };
+      this.#life = { sql, core: new Directory(sql), assigning: new Map(), waiting: [] };
     }
     return this.#life;
   }
@@ -146,9 +143,59 @@ export class SimulatedDirectory {
           { kind: 'remove-follower', region: call.region, replica: call.replica, now },
           reply,
         );
+      case 'lease': {
+        const { request } = call;
+        // The asker is kept waiting for nothing else.
+        const told = this.#stepped({ kind: 'lease', request, now }, (life) =>
+          reply(life.core.leaseReply(request)),
+        );
+        return told ? undefined : reply(null);
+      }
+      case 'suspect':
+        this.#stepped({ kind: 'suspect', suspicion: call.suspicion, now }, () => {});
+        return reply({ kind: 'ok' });
+      case 'failover':
+        // After what was decided before and is not on disk yet.
+        if (call.wish.accept_loss)
+          this.#gate.hold(() => this.#parts.surroundings.record({ event: 'accepts-loss' }));
+        return this.#failover(call.wish, reply);
       default:
         return unreachable(call);
     }
+  }
+
+  /** Whether it was done; what it leads to is performed, and nobody waits for that. */
+  #stepped(event: DirectoryEvent, done: (life: Life) => void): boolean {
+    const life = this.#awake();
+    const effects = this.#step(life, event);
+    if (effects === null) return false;
+    done(life);
+    this.#performer.all(life, effects, () => {});
+    return true;
+  }
+
+  /** What is waited for is what it comes to. */
+  #failover(wish: FailoverWish, reply: (answer: DirectoryReply | null) => void): void {
+    const { clock } = this.#parts.surroundings;
+    const life = this.#awake();
+    const waiter = { partition: wish.partition, tell: (answer: FailoverReply) => reply(answer) };
+    try {
+      const effects = this.#step(life, { kind: 'failover', wish, now: clock.now });
+      if (effects === null) return reply(null);
+      if (life.core.record() === null) return reply({ kind: 'absent' });
+      life.waiting.push(waiter);
+      // One that ripe replies were waiting for comes to its end with the wish itself.
+      const done = effects.find((effect) => effect.kind === 'outcome' && effect.outcome.kind === 'done');
+      if (done?.kind === 'outcome') tellOutcome(life, wish.partition, done.outcome);
+      this.#performer.all(life, effects, () => {});
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      return reply({ kind: 'refused', failure: error.failure });
+    }
+    clock.after(FAILOVER_WAIT_MS, () => {
+      if (life !== this.#life || !life.waiting.includes(waiter)) return;
+      this.#turn(() => reply(runningReply(life.core.record(), wish.partition)));
+    });
   }
 
   /** A wish is fulfilled once it is durable: the alarm tells the replicas that could not be told now. */
@@ -160,10 +207,9 @@ export class SimulatedDirectory {
       if (effects === null) return reply(null);
       record = life.core.record();
       const answer: DirectoryReply = record === null ? { kind: 'absent' } : { kind: 'changed', record };
-      this.#perform(life, effects, () => reply(answer));
+      this.#performer.all(life, effects, () => reply(answer));
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      life.core = new Directory(life.sql);
       reply({ kind: 'refused', failure: error.failure });
     }
   }
@@ -180,7 +226,7 @@ export class SimulatedDirectory {
   #run(event: DirectoryEvent, ended: (outcome: Outcome, life: Life) => void): void {
     const life = this.#awake();
     const effects = this.#step(life, event);
-    if (effects !== null) return this.#perform(life, effects, (outcome) => ended(outcome, life));
+    if (effects !== null) return this.#performer.all(life, effects, (outcome) => ended(outcome, life));
     if (event.kind === 'alarm') this.#gate.retryAlarm();
     if (life === this.#life) ended('failed', life);
   }
@@ -197,6 +243,8 @@ export class SimulatedDirectory {
         return wanted;
       });
       this.#note(life.core.record());
+      for (const effect of effects)
+        if (effect.kind === 'outcome') tellOutcome(life, effect.partition, effect.outcome);
       return effects;
     } catch (error) {
       if (error instanceof Replaced) return null;
@@ -209,98 +257,59 @@ export class SimulatedDirectory {
     }
   }
 
+  /** What is decided counts from when it is on disk, and nobody is told of it before. */
   #note(record: DatabaseRecord | null): void {
     const leadership = record?.partitions[0];
     if (record === null || leadership === undefined) return;
     const members = membersIn(leadership, record.settings.durability);
     this.#gate.hold(() => {
-      if (this.#known === members.revision) return;
-      this.#known = members.revision;
+      const known = `${members.epoch}:${members.revision}`;
+      if (this.#known === known) return;
+      this.#known = known;
+      this.#begin(leadership);
       this.#parts.surroundings.record({ event: 'members', ...members });
     });
   }
 
-  /** All are begun in this turn, in their order; one that takes too long keeps nobody waiting, but goes on. */
-  #perform(life: Life, effects: readonly DirectoryEffect[], ended: (outcome: Outcome) => void): void {
-    let left = effects.length;
-    let outcome: Outcome = 'done';
-    if (left === 0) return ended(outcome);
-    for (const effect of effects) {
-      let isOver = false;
-      const over = (its: Outcome) => {
-        if (isOver || life !== this.#life) return;
-        isOver = true;
-        if (its === 'failed') outcome = its;
-        if ((left -= 1) === 0) ended(outcome);
-      };
-      const late = () => this.#turn(() => over('failed'));
-      this.#parts.surroundings.clock.after(CONFIRM_WAIT_MS, late);
-      this.#performOne(life, effect, over);
-    }
-  }
-
-  #performOne(life: Life, effect: DirectoryEffect, over: (outcome: Outcome) => void): void {
-    switch (effect.kind) {
-      case 'assign':
-        return this.#assign(life, effect.assignment, over);
-      case 'erase':
-        return this.#erase(life, effect.replica, over);
-      case 'wake':
-        this.#gate.setAlarm(effect.at);
-        return over('done');
-      case 'forget':
-        throw new Error('no database is erased here');
-      default:
-        return unreachable(effect);
-    }
-  }
-
-  #assign(life: Life, assignment: Assignment, over: (outcome: Outcome) => void): void {
-    const { self } = assignment;
-    const known = life.assigning.get(self.name) ?? { left: 0, waiting: [] };
-    life.assigning.set(self.name, known);
-    known.left += 1;
-    const ended = () => {
-      known.left -= 1;
-      if (known.left === 0) for (const go of known.waiting.splice(0)) go();
-    };
-    this.#ask(life, { to: self.name, call: { kind: 'assign', assignment } }, (reply) => {
-      ended();
-      if (reply?.kind !== 'assigned') return over('failed');
-      const { now } = this.#parts.surroundings.clock;
-      this.#run({ kind: 'assigned', replica: self.name, reply, now }, over);
+  #begin({ epoch, leader, history }: Leadership): void {
+    const isNew = this.#epoch !== null && epoch !== this.#epoch;
+    this.#epoch = epoch;
+    const begin = history.at(-1);
+    if (!isNew || begin === undefined) return;
+    const { mode, after, heard } = begin;
+    const position = { epoch: after.epoch, lsn: after.lsn };
+    this.#parts.surroundings.record({
+      event: 'failover',
+      epoch,
+      leader: labelOf(leader),
+      mode,
+      after: position,
+      heard,
     });
-  }
-
-  /** After what the replica was told before: an assignment that came later than this would make storage that nobody deletes. */
-  #erase(life: Life, replica: ReplicaRef, over: (outcome: Outcome) => void): void {
-    const erase = () =>
-      this.#ask(life, { to: replica.name, call: { kind: 'erase' } }, (reply) => {
-        if (reply === null) return over('failed');
-        this.#run({ kind: 'erased', replica: replica.name }, over);
-      });
-    const assigning = life.assigning.get(replica.name);
-    if (assigning === undefined || assigning.left === 0) return erase();
-    assigning.waiting.push(erase);
-  }
-
-  #ask(
-    life: Life,
-    { to, call }: Pick<Parameters<Calls['ask']>[0], 'to' | 'call'>,
-    ended: (reply: Reply | null) => void,
-  ): void {
-    const inThisLife = (reply: Reply | null) => {
-      if (life === this.#life) this.#turn(() => ended(reply));
-    };
-    this.#gate.hold(() =>
-      this.#calls.ask(
-        { to, call, timeoutMs: CALL_MS_MAX },
-        { answered: inThisLife, failed: () => inThisLife(null) },
-      ),
-    );
   }
 
   #reply({ id, from }: CallEnvelope, reply: DirectoryReply | null): void {
     this.#parts.surroundings.send({ kind: 'reply', id, from: this.name, to: from, reply });
   }
 }
+
+/** Those who wait now, before anybody waits for what comes next. */
+function tellOutcome(life: Life, partition: number, outcome: FailoverOutcome): void {
+  const told = life.waiting.filter((one) => one.partition === partition);
+  life.waiting = life.waiting.filter((one) => one.partition !== partition);
+  const record = life.core.record();
+  for (const { tell } of told) {
+    if (outcome.kind === 'absent' || record === null) tell({ kind: 'absent' });
+    else tell(outcome.kind === 'done' ? { ...outcome, record } : outcome);
+  }
+}
+
+function runningReply(record: DatabaseRecord | null, partition: number): FailoverReply {
+  if (record === null) return { kind: 'absent' };
+  const running = record.failovers.find((one) => one.partition === partition);
+  return running === undefined
+    ? { kind: 'refused', failure: FORGOTTEN }
+    : { kind: 'running', record, detail: running.detail };
+}
+
+const FORGOTTEN: Failure = { code: 'unavailable', detail: 'What became of the failover is not known.' };

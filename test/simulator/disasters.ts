@@ -1,11 +1,13 @@
 import { present } from '../../shared/assert.ts';
 import { REGIONS } from '../../shared/regions.ts';
-import { copiesNeeded } from '../../shared/protocol/durability.ts';
+import { copiesNeeded, MEMBERS_MIN } from '../../shared/protocol/durability.ts';
 import { membersOf } from '../../shared/protocol/assignment.ts';
-import { ghostMessage } from './ghost.ts';
+import { Failovers } from './failovers.ts';
+import { isCopying } from './core.ts';
+import { DIRECTORY } from './edge.ts';
 import type { Network } from './network.ts';
 import type { Operator } from './operator.ts';
-import type { Occasion, Plan } from './plan.ts';
+import { type Occasion, type Plan, STALE_MS_MAX } from './plan.ts';
 import type { Random } from './random.ts';
 import { labelOf } from './recorder.ts';
 import type { Faults } from './surroundings.ts';
@@ -34,7 +36,7 @@ export class Disasters {
   #operator: Operator | null = null;
   #clients: readonly string[] = [];
   #isOn = false;
-  #ghostMessages = 0;
+  #failovers: Failovers | null = null;
   #added = 0;
   #pausedUntil = 0;
 
@@ -62,6 +64,7 @@ export class Disasters {
     this.#network = on.network;
     this.#operator = on.operator;
     this.#clients = on.clients;
+    this.#failovers = new Failovers({ ...on, plan: this.#plan, random: this.#random.fork() });
   }
 
   /** What happens inside of one node. */
@@ -100,7 +103,7 @@ export class Disasters {
       clogMs: () => this.#clog(),
       partitionMs: () => this.#partition(),
       pauseMs: () => this.#pause(),
-      ghostMs: () => this.#haunt(),
+      failoverMs: () => this.#all.failovers.occur(),
       clockMs: () => this.#setClock(),
       memberMs: () => this.#change(),
       awayMs: () => this.#goAway(),
@@ -118,19 +121,46 @@ export class Disasters {
     for (const host of world.hosts.values()) if (this.#random.chance(0.5)) host.crash();
   }
 
-  /** From here on all is well with the leader, some followers, the objects and the clients; the other followers stay as they are. */
+  /** From here on all is well with some replicas, the objects and the clients; the other replicas stay as they are, the leader among them perhaps. */
   healSome(): string[] {
-    const { world, network } = this.#all;
-    const left = this.#leftOut();
+    const { world, network, failovers } = this.#all;
+    network.stopFaults();
+    const isReplaced = this.#plan.isLeaderGone && this.#canBeReplaced();
+    const left = isReplaced ? [world.leadership.leader.name] : this.#leftOut();
     const core = world.replicas.map(({ name }) => name).filter((name) => !left.includes(name));
     world.note({ event: 'core-heals', replicas: core.map((name) => labelOf({ name })) });
-    network.stopFaults();
     network.isolate(left, Infinity);
     for (const name of left) if (this.#random.chance(0.5)) this.#nodeOf(name).crash();
     const gone = [...world.hosts.keys()].filter((name) => !left.includes(name) && !core.includes(name));
     for (const name of [...core, ...gone, ...world.objects.keys()]) this.#heal(name);
     for (const name of this.#clients) this.#upgrade(name);
+    if (isReplaced) failovers.replaceLeader();
+    this.#addIfTooFew();
     return core;
+  }
+
+  /** A failover made a follower of the leader, and the last that there was may have been removed then: nothing could ever be answered again. */
+  #addIfTooFew(): void {
+    const { world, operator } = this.#all;
+    const { followers, leader } = world.leadership;
+    if (followers.length >= MEMBERS_MIN[world.record.settings.durability]) return;
+    const region = present(
+      REGIONS.slice(0, 5).find((one) => one !== leader.region),
+      'a region',
+    );
+    operator.goOn();
+    operator.want({ kind: 'add-follower', wish: { region, another: false } });
+  }
+
+  /** Whether the others are enough to choose another leader, which then has what the database asks of a write. */
+  #canBeReplaced(): boolean {
+    const { leadership, record } = this.#all.world;
+    const { followers } = leadership;
+    if (followers.some(({ membership }) => membership === 'joining')) return false;
+    for (const { name } of followers) this.#heal(name);
+    // One that copies the leader's tables has none of its own.
+    if (followers.some(({ name }) => isCopying(this.#all.world.host(name).core))) return false;
+    return followers.length >= (record.settings.durability === 'async' ? 1 : 2);
   }
 
   /** Never so many that what the database asks of a write cannot be had. */
@@ -138,6 +168,8 @@ export class Disasters {
     const { leadership, record } = this.#all.world;
     const { durability } = record.settings;
     const { followers } = leadership;
+    // A failover that is under way might choose one of them, and then nobody would ask for another.
+    if (this.#plan.every.failoverMs !== null || this.#plan.automaticMs !== null) return [];
     const isChanging = followers.some(({ membership }) => membership === 'joining');
     if (isChanging && durability !== 'async') return [];
     const spare = 1 + membersOf(leadership).length - copiesNeeded(durability, leadership);
@@ -152,8 +184,14 @@ export class Disasters {
     for (const name of world.hosts.keys()) this.#heal(name);
   }
 
-  get #all(): { readonly world: World; readonly network: Network; readonly operator: Operator } {
+  get #all(): {
+    readonly world: World;
+    readonly network: Network;
+    readonly operator: Operator;
+    readonly failovers: Failovers;
+  } {
     return {
+      failovers: present(this.#failovers, 'failovers'),
       world: present(this.#world, 'a world'),
       network: present(this.#network, 'a network'),
       operator: present(this.#operator, 'an operator'),
@@ -223,27 +261,23 @@ export class Disasters {
     const { world } = this.#all;
     const name = this.#random.pick([...world.hosts.keys(), ...this.#clients]);
     const ms = this.#random.between(1, this.#plan.pauseMs);
-    world.clockOf(name).pause(ms);
+    const clock = world.clockOf(name);
+    const { isBeyondLeases } = this.#plan;
+    // One pause after another would be a longer one.
+    if (clock.isPaused && !isBeyondLeases) return;
+    clock.pause(ms, isBeyondLeases || ms <= STALE_MS_MAX ? 'stale' : 'fresh');
     this.#pausedUntil = Math.max(this.#pausedUntil, world.clock.now + ms);
     world.note({ event: 'pause', replica: name, ms });
-  }
-
-  #haunt(): void {
-    const { world, network } = this.#all;
-    const { followers } = world.leadership;
-    if (this.#plan.epoch === 1 || followers.length === 0) return;
-    const follower = world.hosts.get(this.#random.pick(followers).name);
-    if (follower === undefined || !follower.isUp || follower.core.role !== 'follower') return;
-    this.#ghostMessages += 1;
-    const message = { epoch: this.#plan.epoch - 1, id: this.#ghostMessages, now: world.clock.now };
-    network.send(ghostMessage(follower, message));
   }
 
   /** A follower more or less. The operator asks for some that cannot be had. */
   #change(): void {
     const { world, operator } = this.#all;
     const { leader, followers } = world.leadership;
-    const isAdded = followers.length === 0 || (this.#random.chance(0.55) && followers.length < FOLLOWERS_MAX);
+    const { durability } = world.record.settings;
+    // Without so many nothing could ever be answered again.
+    const isFew = followers.length <= MEMBERS_MIN[durability];
+    const isAdded = isFew || (this.#random.chance(0.55) && followers.length < FOLLOWERS_MAX);
     if (!isAdded)
       return operator.want({
         kind: 'remove-follower',
@@ -273,9 +307,12 @@ export class Disasters {
     const { world } = this.#all;
     const most = this.#plan.skew?.jumpMs ?? 0;
     if (most === 0) return;
-    world
-      .clockOf(this.#random.pick([...world.hosts.keys(), ...this.#clients]))
-      .jump(this.#random.between(-most, most));
+    const { isBeyondLeases } = this.#plan;
+    const nodes = [...world.hosts.keys(), ...this.#clients];
+    const clock = world.clockOf(this.#random.pick(isBeyondLeases ? [...nodes, DIRECTORY] : nodes));
+    const ms = this.#random.between(-most, most);
+    if (isBeyondLeases) clock.jump(ms);
+    else clock.set(ms);
   }
 
   #startOlder(): void {

@@ -1,5 +1,6 @@
 import type { LogLimits } from '../../shared/limits.ts';
 import type { Hash } from '../../shared/log/entry.ts';
+import type { FailoverMode } from '../../shared/log/history.ts';
 import type { Position } from '../../shared/position.ts';
 import type { Role } from '../../shared/protocol/assignment.ts';
 import type { Durability } from '../../shared/protocol/settings.ts';
@@ -64,12 +65,24 @@ export interface Fail {
   /** The position that the error was given at, where it names one. */
   readonly position: Position | null;
   readonly token: Position | null;
+  /** Null but for a `session-lost`. */
+  readonly lost?: LostOf | null;
+}
+
+/** What a session had seen and a failover has cut off, as it was told with this answer; its token was set back to `instead`. */
+export interface LostOf {
+  readonly epoch: number;
+  readonly from_lsn: number;
+  readonly to_lsn: number;
+  readonly instead: Position;
 }
 
 export interface Info {
   readonly event: 'info';
   readonly op: number;
   readonly token: Position | null;
+  /** Of a write of which one message may have been applied, and a later one was told so. */
+  readonly lost?: LostOf | null;
 }
 
 export type ClientHappening = Invoke | Ok | Fail | Info;
@@ -86,6 +99,7 @@ export interface Boot {
 
 /** Who is who in a partition: as the directory decided, or as one replica was told. */
 export interface Members {
+  readonly epoch: number;
   readonly revision: number;
   readonly durability: Durability;
   readonly leader: string;
@@ -97,6 +111,32 @@ export interface Members {
 export interface AssignedTo extends Members {
   readonly event: 'assigned';
   readonly replica: string;
+}
+
+/** An epoch begins: the directory has it on disk. */
+export interface Failover {
+  readonly event: 'failover';
+  readonly epoch: number;
+  readonly leader: string;
+  readonly mode: FailoverMode;
+  /** What its log goes on after, whatever older epochs hold beyond it. */
+  readonly after: Position;
+  /** How far the leader before was, as far as was known. */
+  readonly heard: number;
+}
+
+/** A replica gave back an entry that a failover had cut off, or several: it is at `position` now; not durable yet. */
+export interface Truncate {
+  readonly event: 'truncate';
+  readonly replica: string;
+  readonly position: Position;
+}
+
+/** What a replica has kept, at the end, of what failovers cut off. */
+export interface Kept {
+  readonly event: 'kept';
+  readonly replica: string;
+  readonly entries: readonly (readonly [epoch: number, lsn: number])[];
 }
 
 export interface Append {
@@ -114,6 +154,8 @@ export interface Apply {
   readonly position: Position;
   readonly hash: Hash;
   readonly previous: Hash;
+  /** That of the leader which it came from. */
+  readonly by: number;
 }
 
 export interface Send {
@@ -229,6 +271,10 @@ export type ReplicaHappening =
   /** A copy up to here survives a crash. */
   | { readonly event: 'copied'; readonly replica: string; readonly position: Position }
   | AssignedTo
+  /** It takes nothing from an epoch before this one, nor leads in one, and has that on disk. */
+  | { readonly event: 'fence'; readonly replica: string; readonly epoch: number }
+  | Truncate
+  | Kept
   | CopyBegins
   | CopyPiece
   | Install
@@ -244,8 +290,6 @@ export type ReplicaHappening =
   | { readonly event: 'left'; readonly replica: string; readonly tables: number };
 
 export type WorldHappening =
-  /** How it begins: the epoch that the partition is in. */
-  | { readonly event: 'leadership'; readonly epoch: number }
   /** What the log may hold, and when a claim to it is lost (LogLimits). */
   | {
       readonly event: 'limits';
@@ -253,8 +297,13 @@ export type WorldHappening =
     }
   /** The directory decided this, and has it on disk. */
   | (Members & { readonly event: 'members' })
+  | Failover
+  /** The directory was asked for a failover, which may lose what was acknowledged. */
+  | { readonly event: 'accepts-loss' }
   /** Some clocks go too fast or too slow, or are set. */
   | { readonly event: 'clocks' }
+  /** By more than leases allow for, or nodes stand still for longer than that. */
+  | { readonly event: 'beyond-leases' }
   | { readonly event: 'pause'; readonly replica: string; readonly ms: number }
   /** The node ran older code until now. */
   | { readonly event: 'upgrade'; readonly replica: string }

@@ -1,18 +1,20 @@
-import { unreachable } from '../../shared/assert.ts';
-import type { FollowerEffect, FollowerEvent } from '../../shared/follower/follower.ts';
-import { Leader, type LeaderEffect, type LeaderEvent } from '../../shared/leader/leader.ts';
+import type { FollowerEvent } from '../../shared/follower/events.ts';
+import type { LeaderEvent } from '../../shared/leader/events.ts';
 import { LOG_LIMITS, type LogLimits } from '../../shared/limits.ts';
+import type { Epoch } from '../../shared/lsn.ts';
 import type { Position } from '../../shared/position.ts';
 import { assign } from '../../shared/protocol/assigned.ts';
-import { type Assignment, type ReplicaRef, roleOf } from '../../shared/protocol/assignment.ts';
+import type { Assignment, ReplicaRef } from '../../shared/protocol/assignment.ts';
 import { Asks } from './asks.ts';
 import { Calls } from './calls.ts';
-import { assignReplyOf, type Core, copyProgress, isCopying, loadCore, positionOf } from './core.ts';
+import { assignReplyOf, type Core, isCopying, loadCore, positionOf, statusOf } from './core.ts';
 import { Gate } from './gate.ts';
 import type { Boot } from './history.ts';
 import { Inbox } from './inbox.ts';
 import { type CallEnvelope, type Envelope, isReplicaCall, type ReplicaCall } from './messages.ts';
-import { finalState, labelOf, tablesIn } from './recorder.ts';
+import { Performer } from './perform.ts';
+import { finalState, keptOf, labelOf, tablesIn } from './recorder.ts';
+import { Runs } from './runs.ts';
 import { InjectedFault, type Storage } from './storage.ts';
 import type { Faults, Surroundings } from './surroundings.ts';
 import { Watch } from './watch.ts';
@@ -41,6 +43,8 @@ export class Host {
   readonly #inbox: Inbox;
   readonly #calls: Calls;
   readonly #asks: Asks;
+  readonly #performer: Performer;
+  readonly #runs = new Runs(() => positionOf(this.#awake()).lsn);
   /** Null while nothing has woken the object since its memory was lost. */
   #core: Core | null = null;
   #isUp = true;
@@ -73,7 +77,21 @@ export class Host {
       clock,
       watch: this.#watch,
       leader: () => this.#leader(),
+      epoch: () => this.#epoch(),
       tell: (event) => this.#tell(event),
+      lead: (event) => this.#lead(event),
+      follow: (event) => this.#follow(event),
+    });
+    this.#performer = new Performer({
+      clock,
+      storage,
+      gate: this.#gate,
+      inbox: this.#inbox,
+      asks: this.#asks,
+      watch: this.#watch,
+      core: () => this.#awake(),
+      life: () => this.#life,
+      lead: (event) => this.#lead(event),
       follow: (event) => this.#follow(event),
     });
   }
@@ -100,10 +118,7 @@ export class Host {
 
   /** Told without a message: for a world that begins with its replicas. */
   assign(assignment: Assignment): void {
-    this.#storage.transaction(() => {
-      assign(this.#storage, assignment, this.#surroundings.clock.now);
-      if (roleOf(assignment) === 'leader') Leader.begin(this.#storage);
-    });
+    this.#storage.transaction(() => assign(this.#storage, assignment, this.#surroundings.clock.now));
     this.#core = null;
     this.#awake();
   }
@@ -146,8 +161,10 @@ export class Host {
     this.#gate.flush();
     const [replica, storage, core] = [this.#name, this.#storage, this.#awake()];
     const state = core.role === 'follower' ? core.follower.state : core.role;
-    if (belongs) this.#surroundings.record(finalState(replica, this.position, storage, state));
-    else this.#surroundings.record({ event: 'left', replica, tables: tablesIn(storage) });
+    if (belongs) {
+      this.#surroundings.record({ event: 'kept', replica, entries: keptOf(storage) });
+      this.#surroundings.record(finalState(replica, this.position, storage, state));
+    } else this.#surroundings.record({ event: 'left', replica, tables: tablesIn(storage) });
   }
 
   close(): void {
@@ -177,7 +194,13 @@ export class Host {
     const asked = envelope.call;
     if (asked.kind === 'assign') return this.#assigned(call, asked.assignment);
     if (asked.kind === 'erase') return this.#erase(call);
+    if (asked.kind === 'reaches') return this.#reaches(call, asked.replica);
     const core = this.#awake();
+    if (asked.kind === 'status') {
+      const status = statusOf(core, this.#surroundings.clock.now);
+      this.#inbox.answer(call, { kind: 'status', status });
+      return this.#gate.settle();
+    }
     if (core.role === 'leader') return this.#calledLeader(call, asked, envelope.op);
     if (core.role === 'follower') return this.#calledFollower(call, asked);
     this.#inbox.answer(call, { kind: 'unassigned' });
@@ -188,11 +211,13 @@ export class Host {
     const { now } = this.#surroundings.clock;
     switch (asked.kind) {
       case 'execute':
-        return this.#lead({ kind: 'execute', call, now, request: asked.request }, op);
+        return this.#lead({ kind: 'execute', call, now, request: this.#runs.watched(asked.request, op) });
       case 'pull':
         return this.#lead({ kind: 'pull', call, now, request: asked.request });
       case 'copy':
         return this.#lead({ kind: 'copy', call, now, request: asked.request });
+      case 'fence':
+        return this.#lead({ kind: 'fence', call, now, request: asked.request });
       default:
         this.#inbox.answer(call, { kind: 'unassigned' });
         this.#gate.settle();
@@ -203,46 +228,62 @@ export class Host {
     const { now } = this.#surroundings.clock;
     if (asked.kind === 'read') return this.#follow({ kind: 'read', call, now, request: asked.request });
     if (asked.kind === 'append') return this.#follow({ kind: 'append', call, now, batch: asked.batch });
+    if (asked.kind === 'fence') return this.#follow({ kind: 'fence', call, now, request: asked.request });
     const core = this.#awake();
     if (core.role === 'follower')
       this.#inbox.answer(call, { kind: 'not-leader', epoch: core.assigned.assignment.epoch });
     this.#gate.settle();
   }
 
+  #reaches(call: number, replica: ReplicaRef): void {
+    this.#asks.reaches(replica, (isReached) => {
+      this.#inbox.answer(call, { kind: 'reached', isReached });
+      this.#gate.settle();
+    });
+  }
+
   #assigned(call: number, assignment: Assignment): void {
     const { now } = this.#surroundings.clock;
-    const before = this.#awake();
-    const isNew = this.#step(() => {
-      const isNews = assign(this.#storage, assignment, now);
-      if (isNews && before.role === 'none' && roleOf(assignment) === 'leader') Leader.begin(this.#storage);
-      return isNews;
-    });
-    if (isNew === null) return this.#stepFailed(false);
-    if (isNew) this.#reassigned(before, assignment);
+    this.#awake();
+    const outcome = this.#step(() => assign(this.#storage, assignment, now));
+    if (outcome === null) return this.#stepFailed(false);
+    if (outcome === 'told') this.#reassigned(assignment);
+    if (outcome === 'new epoch') this.#becomes(assignment);
+    if (!this.#isUp) return;
     const core = this.#awake();
     if (core.role === 'none') return this.#stepFailed(false);
     const reply = assignReplyOf(core);
-    if (!reply.isSettled) this.#lead({ kind: 'alarm', now });
+    const { successor } = core.assigned.assignment;
+    if (outcome === 'known' && (!reply.isSettled || successor !== null)) this.#lead({ kind: 'alarm', now });
     this.#inbox.answer(call, { kind: 'assigned', ...reply });
     this.#gate.settle();
   }
 
-  #reassigned(before: Core, assignment: Assignment): void {
+  #reassigned(assignment: Assignment): void {
     const { now } = this.#surroundings.clock;
-    if (before.role === 'none') {
-      this.#bootsAfter = 'assignment';
-      this.#core = null;
-      this.#awake();
-    } else {
-      this.#told({ ...before, assigned: { ...before.assigned, assignment } });
-      this.#lead({ kind: 'reassigned', now, assignment });
-    }
-    this.#follow({ kind: 'reassigned', now, assignment });
+    const before = this.#awake();
+    if (before.role !== 'none') this.#core = { ...before, assigned: { ...before.assigned, assignment } };
+    this.#watch.told(this.#awake());
+    this.#tell({ kind: 'reassigned', now, assignment });
   }
 
-  #told(core: Core): void {
-    this.#core = core;
-    this.#watch.told(core);
+  /** Those who wait for the core of before are answered by it; the next is loaded from disk, whatever its role. */
+  #becomes(assignment: Assignment): void {
+    const { now } = this.#surroundings.clock;
+    const before = this.#awake();
+    this.#tell({ kind: 'retire', now, epoch: assignment.epoch });
+    // That step may fail, and then the next core is there already.
+    if (this.#core !== before) return;
+    this.#core = null;
+    if (before.role === 'none') {
+      this.#bootsAfter = 'assignment';
+      this.#awake();
+    } else {
+      this.#core = loadCore(this.#storage, this.#limits);
+      this.#watch.becomes(this.#core);
+      this.#lead({ kind: 'begin', now });
+    }
+    this.#follow({ kind: 'begin', now });
   }
 
   /** What was written before is on disk by then, and what was held has left. */
@@ -272,14 +313,14 @@ export class Host {
     this.#follow({ kind: 'alarm', now });
   }
 
-  #lead(event: LeaderEvent, op: number | null = null): void {
+  #lead(event: LeaderEvent): void {
     const core = this.#awake();
     if (core.role !== 'leader') return;
-    const before = this.#watch.before(core, false);
+    this.#runs.begin();
     const effects = this.#step(() => core.leader.step(event));
     if (effects === null) return this.#stepFailed(event.kind === 'alarm');
-    this.#watch.led(core, before, op);
-    for (const effect of effects) this.#performLeader(effect);
+    this.#watch.led(core, this.#runs.end());
+    for (const effect of effects) this.#performer.leader(effect);
     this.#gate.settle();
   }
 
@@ -291,7 +332,7 @@ export class Host {
     if (effects === null) return this.#stepFailed(event.kind === 'alarm');
     if (event.kind === 'copied') this.#watch.copied(core, before, event.reply);
     else if (!isCopying(core)) this.#watch.followed(core, before, event);
-    for (const effect of effects) this.#performFollower(effect);
+    for (const effect of effects) this.#performer.follower(effect);
     this.#gate.settle();
   }
 
@@ -327,61 +368,9 @@ export class Host {
     this.#gate.settle();
   }
 
-  #performLeader(effect: LeaderEffect): void {
-    switch (effect.kind) {
-      case 'answer':
-        return this.#inbox.answer(effect.call, effect.answer);
-      case 'pulled':
-        return this.#inbox.answer(effect.call, effect.reply);
-      case 'copied':
-        this.#watch.gave(this.#awake(), effect.reply);
-        return this.#inbox.answer(effect.call, effect.reply);
-      case 'send':
-        return this.#gate.hold(() => this.#asks.send(effect.to, effect.batch));
-      case 'timer':
-        return this.#wakeAt(effect.at, (now) => this.#lead({ kind: 'timer', now }));
-      case 'alarm':
-        return this.#gate.setAlarm(effect.at);
-      default:
-        return unreachable(effect);
-    }
-  }
-
-  #performFollower(effect: FollowerEffect): void {
-    const askedAt = this.#surroundings.clock.now;
-    switch (effect.kind) {
-      case 'answer': {
-        const { call, answer } = effect;
-        // One that was made before the copy began, and held, is of another position.
-        const isOfNow = answer.kind === 'done' && answer.position.lsn === this.position.lsn;
-        return this.#inbox.answer(call, answer, isOfNow && copyProgress(this.#storage) !== null);
-      }
-      case 'appended':
-        return this.#inbox.answer(effect.call, effect.reply);
-      case 'pull':
-        return this.#gate.hold(() => this.#asks.pull(effect.request, askedAt));
-      case 'copy':
-        return this.#gate.hold(() => this.#asks.copy(effect.request, askedAt));
-      case 'send':
-        return this.#gate.hold(() => this.#asks.send(effect.to, effect.batch));
-      case 'report':
-        return this.#gate.hold(() => this.#asks.report(effect.report));
-      case 'timer':
-        return this.#wakeAt(effect.at, (now) => this.#follow({ kind: 'timer', now }));
-      case 'alarm':
-        return this.#gate.setAlarm(effect.at);
-      default:
-        return unreachable(effect);
-    }
-  }
-
-  /** A timer that fired has come due, whatever the clock says: one that was set back would keep its waiters for ever. */
-  #wakeAt(at: number, wake: (now: number) => void): void {
-    const { clock } = this.#surroundings;
-    const life = this.#life;
-    clock.at(at, () => {
-      if (life === this.#life) wake(Math.max(at, clock.now));
-    });
+  #epoch(): Epoch | null {
+    const core = this.#awake();
+    return core.role === 'none' ? null : core.assigned.assignment.epoch;
   }
 
   #leader(): string | null {

@@ -70,7 +70,7 @@ export class Inbox {
     if (call.kind !== 'execute' && call.kind !== 'read') return;
     const replica = this.#replica;
     const { shows } = call.request;
-    if (reply.kind === 'done') {
+    if (reply.kind === 'done' && 'body' in reply) {
       const key = call.kind === 'execute' ? (call.request.request?.id ?? null) : null;
       const { position, body } = reply;
       const durability = durabilityOfBody(body);

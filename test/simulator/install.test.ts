@@ -69,8 +69,13 @@ class Install {
   constructor(point: CrashPoint) {
     this.#point = point;
     this.#world = new World({
-      settings: { leader: 'weur', followers: ['enam'], partitions: 1, durability: 'semi-sync' },
-      epoch: 1,
+      settings: {
+        leader: 'weur',
+        followers: ['enam'],
+        partitions: 1,
+        durability: 'semi-sync',
+        automatic_failover_ms: null,
+      },
       limits: LIMITS,
       random: this.#random.fork(),
       history: this.#history,
@@ -82,7 +87,7 @@ class Install {
     this.#operator = new Operator(surroundingsOf(OPERATOR));
     this.#client = new Client({
       name: 'client',
-      session: { name: 'session', seen: null },
+      session: { name: 'session', seen: null, losses: 0 },
       regions: REGIONS,
       surroundings: surroundingsOf('client'),
       losesAnswer: () => false,

@@ -23,6 +23,7 @@ export interface Skew {
 export class LocalClock implements NodeClock {
   readonly #clock: Clock;
   readonly #rate: number;
+  readonly #baseMs: number;
   #offsetMs: number;
   #disturbances = 0;
   #pausedUntil = 0;
@@ -32,6 +33,7 @@ export class LocalClock implements NodeClock {
   constructor(clock: Clock, { offsetMs, rate }: Skew) {
     this.#clock = clock;
     this.#offsetMs = offsetMs;
+    this.#baseMs = offsetMs;
     this.#rate = rate;
   }
 
@@ -63,10 +65,19 @@ export class LocalClock implements NodeClock {
     this.#offsetMs += ms;
   }
 
-  /** Nothing happens at this node for so long, and the first thing that does happen sees the time of before. */
-  pause(ms: number): void {
+  /** Somebody sets it to so much more than it was at first. */
+  set(ms: number): void {
+    this.#offsetMs = this.#baseMs + ms;
+  }
+
+  get isPaused(): boolean {
+    return this.#clock.now < this.#pausedUntil;
+  }
+
+  /** Nothing happens at this node for so long, and the first thing that does happen sees the time of before, if it is to. */
+  pause(ms: number, wakes: 'stale' | 'fresh' = 'stale'): void {
     this.#disturbances += 1;
-    this.#stale ??= this.now;
+    if (wakes === 'stale') this.#stale ??= this.now;
     this.#pausedUntil = Math.max(this.#pausedUntil, this.#clock.now + ms);
   }
 

@@ -1,22 +1,33 @@
 import type { Position } from '../../shared/position.ts';
-import type { Assignment } from '../../shared/protocol/assignment.ts';
+import type { Assignment, ReplicaRef } from '../../shared/protocol/assignment.ts';
 import type {
   AppendReply,
-  AssignReply,
   Batch,
-  ChangeReply,
   CopyReply,
   CopyRequest,
-  DatabaseRecord,
   ExecuteRequest,
-  FollowerWish,
-  JoinReport,
   PullReply,
   PullRequest,
   ReadRequest,
   ReplicaAnswer,
 } from '../../shared/protocol/messages.ts';
+import type {
+  AssignReply,
+  ChangeReply,
+  DatabaseRecord,
+  FailoverReply,
+  FailoverWish,
+  FenceReply,
+  FenceRequest,
+  FollowerWish,
+  LeaseReply,
+  LeaseRequest,
+  ReplicaReport,
+  Suspicion,
+} from '../../shared/protocol/directory.ts';
+import type { ReplicaStatus } from '../../shared/protocol/status.ts';
 import type { Region } from '../../shared/regions.ts';
+import type { Loss } from '../../shared/session/rewind.ts';
 
 /** What one node asks of a replica: the calls of `ReplicaRpc`, as values. */
 export type ReplicaCall =
@@ -26,19 +37,26 @@ export type ReplicaCall =
   | { readonly kind: 'pull'; readonly request: PullRequest }
   | { readonly kind: 'copy'; readonly request: CopyRequest }
   | { readonly kind: 'assign'; readonly assignment: Assignment }
-  | { readonly kind: 'erase' };
+  | { readonly kind: 'erase' }
+  | { readonly kind: 'fence'; readonly request: FenceRequest }
+  | { readonly kind: 'status' }
+  | { readonly kind: 'reaches'; readonly replica: ReplicaRef };
 
 /** Of a user's session. */
 export type SessionCall =
   | { readonly kind: 'seen' }
-  | { readonly kind: 'advance'; readonly partition: number; readonly position: Position };
+  | { readonly kind: 'advance'; readonly partition: number; readonly position: Position }
+  | { readonly kind: 'rewind'; readonly partition: number; readonly loss: Loss };
 
 /** Of the directory. */
 export type DirectoryCall =
   | { readonly kind: 'look-up' }
   | { readonly kind: 'add-follower'; readonly wish: FollowerWish }
   | { readonly kind: 'remove-follower'; readonly region: Region; readonly replica: string | null }
-  | { readonly kind: 'report'; readonly report: JoinReport };
+  | { readonly kind: 'report'; readonly report: ReplicaReport }
+  | { readonly kind: 'lease'; readonly request: LeaseRequest }
+  | { readonly kind: 'failover'; readonly wish: FailoverWish }
+  | { readonly kind: 'suspect'; readonly suspicion: Suspicion };
 
 export type Call = ReplicaCall | SessionCall | DirectoryCall;
 
@@ -49,15 +67,26 @@ export interface Done {
 
 export type Assigned = AssignReply & { readonly kind: 'assigned' };
 
-export type ReplicaReply = ReplicaAnswer | AppendReply | PullReply | CopyReply | Assigned | Done;
+export type ReplicaReply =
+  | ReplicaAnswer
+  | AppendReply
+  | PullReply
+  | CopyReply
+  | FenceReply
+  | Assigned
+  | Done
+  | { readonly kind: 'status'; readonly status: ReplicaStatus }
+  | { readonly kind: 'reached'; readonly isReached: boolean };
 
 export type SessionReply =
   | { readonly kind: 'seen'; readonly seen: readonly (readonly [partition: number, position: Position])[] }
-  | { readonly kind: 'advanced' };
+  | { readonly kind: 'advanced' | 'rewound' };
 
 export type DirectoryReply =
   | { readonly kind: 'record'; readonly record: DatabaseRecord | null }
   | ChangeReply
+  | LeaseReply
+  | FailoverReply
   | Done;
 
 export type Reply = ReplicaReply | SessionReply | DirectoryReply;
@@ -92,6 +121,9 @@ const OF_REPLICAS: ReadonlySet<string> = new Set<ReplicaCall['kind']>([
   'copy',
   'assign',
   'erase',
+  'fence',
+  'status',
+  'reaches',
 ]);
 
 export function isReplicaCall(call: Call): call is ReplicaCall {
@@ -99,7 +131,7 @@ export function isReplicaCall(call: Call): call is ReplicaCall {
 }
 
 export function isSessionCall(call: Call): call is SessionCall {
-  return call.kind === 'seen' || call.kind === 'advance';
+  return call.kind === 'seen' || call.kind === 'advance' || call.kind === 'rewind';
 }
 
 export function isDirectoryCall(call: Call): call is DirectoryCall {

@@ -111,7 +111,7 @@ function beginsCopy(call: Call): boolean {
 function isOrdered(envelope: Envelope): boolean {
   if (envelope.kind === 'reply') return false;
   const { call } = envelope;
-  return call.kind === 'assign' || call.kind === 'erase' || beginsCopy(call);
+  return call.kind === 'assign' || call.kind === 'erase' || call.kind === 'failover' || beginsCopy(call);
 }
 
 /**
@@ -122,4 +122,11 @@ function mayRepeat(envelope: Envelope): boolean {
   return envelope.kind === 'reply' || !(ONCE.has(envelope.call.kind) || beginsCopy(envelope.call));
 }
 
-const ONCE: ReadonlySet<string> = new Set(['execute', 'assign', 'erase', 'add-follower', 'remove-follower']);
+const ONCE: ReadonlySet<string> = new Set([
+  'execute',
+  'assign',
+  'erase',
+  'add-follower',
+  'remove-follower',
+  'failover',
+]);

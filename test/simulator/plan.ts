@@ -1,4 +1,4 @@
-import { LOG_LIMITS, type LogLimits } from '../../shared/limits.ts';
+import { CLOCK_RATE_ERROR, LOG_LIMITS, type LogLimits } from '../../shared/limits.ts';
 import type { Durability } from '../../shared/protocol/settings.ts';
 import { REGIONS, type Region } from '../../shared/regions.ts';
 import type { Skew } from './local-clock.ts';
@@ -11,8 +11,10 @@ export interface Plan {
   /** The leader's, and those of the followers that the database is made with, several in one perhaps. */
   readonly regions: readonly Region[];
   readonly durability: Durability;
-  /** The epoch that the partition is in. In a later one than the first, the leader of the one before still writes to followers. */
-  readonly epoch: number;
+  /** How long the leader must be out of reach before another is promoted by itself; null: only if somebody asks for it. */
+  readonly automaticMs: number | null;
+  /** Whether the leader is among those that are not there when the faults stop for the others, so that another must lead. */
+  readonly isLeaderGone: boolean;
   readonly clients: number;
   readonly sessions: number;
   readonly operations: number;
@@ -30,7 +32,9 @@ export interface Plan {
   readonly awayMs: number;
   /** By how much clocks may be off at most, from the beginning on and for good. */
   readonly offsetMs: number;
-  /** What else may be wrong with them; null: nothing. */
+  /** Whether clocks may go wrong, and nodes stand still, by more than leases allow for: then what rests on leases is not asked for. */
+  readonly isBeyondLeases: boolean;
+  /** What else may be wrong with clocks; null: nothing. */
   readonly skew: { readonly rate: number; readonly jumpMs: number } | null;
   /** The share of nodes that run older code at first, and for how long at most; null: none does. */
   readonly older: { readonly share: number; readonly ms: number } | null;
@@ -43,8 +47,9 @@ export type Occasion =
   | 'clogMs'
   | 'partitionMs'
   | 'pauseMs'
-  | 'ghostMs'
   | 'clockMs'
+  /** Somebody asks for a failover, mostly of a leader that is not there. */
+  | 'failoverMs'
   /** Followers are added and removed. */
   | 'memberMs'
   /** A follower is away for long. */
@@ -89,11 +94,15 @@ export function drawPlan(seed: number): Plan {
   const thinkMs = random.pick([5, 30, 200]);
   const regions = drawRegions(random);
   const delayMs = random.pick(DELAYS);
+  const isBeyondLeases = random.chance(0.25);
+  const slowDisk = sometimes(0.6, 1);
+  const failoverMs = every(0.65, 100 * thinkMs, 1_200 * thinkMs);
   return {
     seed,
     regions,
     durability: regions.length === 1 ? 'async' : random.pick(DURABILITIES),
-    epoch: random.pick([1, 1, 2, 3]),
+    automaticMs: random.chance(0.3) ? random.pick([5_000, 20_000]) : null,
+    isLeaderGone: failoverMs !== null && random.chance(0.4),
     clients,
     sessions: random.between(1, clients),
     operations: random.between(320, 400),
@@ -108,7 +117,7 @@ export function drawPlan(seed: number): Plan {
       newRouter: sometimes(0.5, 0.1),
       overload: sometimes(0.2, 0.05),
       reusedKey: sometimes(0.3, 0.1),
-      slowDisk: sometimes(0.6, 1),
+      slowDisk,
       failedStep: sometimes(0.5, 0.004),
       crashBetweenEffects: sometimes(0.4, 0.004),
       alarmTwice: sometimes(0.5, 0.5),
@@ -127,19 +136,20 @@ export function drawPlan(seed: number): Plan {
       clogMs: every(0.3, 100 * thinkMs, 1_000 * thinkMs),
       partitionMs: every(0.2, 200 * thinkMs, 2_000 * thinkMs),
       pauseMs: every(0.3, 100 * thinkMs, 2_000 * thinkMs),
-      ghostMs: every(0.5, 50 * thinkMs, 500 * thinkMs),
+      failoverMs,
       clockMs: every(0.5, 10 * thinkMs, 300 * thinkMs),
       memberMs: every(0.35, 50 * thinkMs, 600 * thinkMs),
       awayMs: every(0.3, 100 * thinkMs, 1_000 * thinkMs),
     },
     downMs: random.pick([1, 100, 5_000]),
     clogMs: random.pick([100, 2_000, 20_000]),
-    pauseMs: random.pick([20, 500, 20_000]),
+    pauseMs: drawPauseMs(random, isBeyondLeases || slowDisk === 0),
     flushMs: random.pick([1, 10, 100]),
     awayMs: random.pick([100, 1_000]) * thinkMs,
     offsetMs: random.pick([0, 0, 50, 5_000, 300_000]),
-    skew: random.chance(0.35) ? drawSkew(random) : null,
-    older: random.chance(0.3) ? { share: 0.3 + 0.4 * random.fraction(), ms: 1_000 * thinkMs } : null,
+    isBeyondLeases,
+    skew: random.chance(0.35) ? drawSkew(random, isBeyondLeases) : null,
+    older: random.chance(0.2) ? { share: 0.3 + 0.4 * random.fraction(), ms: 1_000 * thinkMs } : null,
   };
 }
 
@@ -191,15 +201,30 @@ function drawLimits(random: Random, delayMs: number): LogLimits {
   };
 }
 
-function drawSkew(random: Random): Plan['skew'] {
-  return { rate: random.pick([0, 0.0001, 0.01]), jumpMs: random.pick([0, 100, 10_000, 10_000]) };
+/**
+ * What leases allow for is used up nearly: a clock may be set back by twice JUMP_MS_MAX in all, an event see a time as old as
+ * STALE_MS_MAX, and its answer leave when the disk is done.
+ */
+const JUMP_MS_MAX = 200;
+export const STALE_MS_MAX = 400;
+
+function drawSkew(random: Random, isBeyondLeases: boolean): Plan['skew'] {
+  const jumps = isBeyondLeases ? [0, 100, 10_000, 10_000] : [0, JUMP_MS_MAX / 2, JUMP_MS_MAX];
+  return { rate: random.pick([0, 0.0001, CLOCK_RATE_ERROR]), jumpMs: random.pick(jumps) };
+}
+
+/** One that has answered, and stands still while its disk is busy, lets the answer go when it wakes: `mayBeLong` is where that cannot be, or may. */
+function drawPauseMs(random: Random, mayBeLong: boolean): number {
+  const ms = random.pick([20, 500, 20_000]);
+  return mayBeLong ? ms : Math.min(ms, STALE_MS_MAX);
 }
 
 /** One node's clock in that world. */
 export function skewOf({ skew, offsetMs }: Plan, random: Random): Skew {
   return {
     offsetMs: random.between(-offsetMs, offsetMs),
-    rate: 1 + (2 * random.fraction() - 1) * (skew?.rate ?? 0),
+    // The worst that is allowed for is where an error in the reckoning would be.
+    rate: 1 + (random.chance(0.5) ? random.pick([-1, 1]) : 2 * random.fraction() - 1) * (skew?.rate ?? 0),
   };
 }
 

@@ -12,6 +12,7 @@ import {
 import type { Batch } from '../../shared/protocol/messages.ts';
 import { shortName } from '../../shared/protocol/names.ts';
 import { digest } from '../../shared/tables/digest.ts';
+import { keptLostEntries } from '../../shared/tables/lost-entries.ts';
 import type { Apply, DigestTaken, Final, Members, Send } from './history.ts';
 
 /** The name by which a history knows a replica. */
@@ -22,6 +23,7 @@ export function labelOf(ref: Pick<ReplicaRef, 'name'>): string {
 export function membersIn(leadership: Leadership, durability: Assignment['durability']): Members {
   const members = membersOf(leadership).map(labelOf);
   return {
+    epoch: leadership.epoch,
     revision: leadership.revision,
     durability,
     leader: labelOf(leadership.leader),
@@ -51,9 +53,11 @@ function readEntry(text: string): ReadEntry {
 /** What a follower applied of what came: the entries after `before` and up to `after`. */
 export function applied(
   replica: string,
-  text: string | null,
+  batch: Batch | null,
   range: { readonly before: Position; readonly after: Position },
 ): Apply[] {
+  const text = batch?.text ?? null;
+  const by = batch?.epoch ?? 0;
   const entries = (text === null ? [] : splitEntries(text)).map(readEntry);
   return entries
     .filter(({ entry }) => entry.position.lsn > range.before.lsn && entry.position.lsn <= range.after.lsn)
@@ -63,6 +67,7 @@ export function applied(
       position: entry.position,
       hash,
       previous: entry.previous,
+      by,
     }));
 }
 
@@ -86,14 +91,15 @@ export function digestAt(replica: string, position: Position, sql: Sql): DigestT
 export function capturedSince(
   sql: Sql,
   change: number,
-  lsn: number,
+  entries: { readonly from: number; readonly to: number },
 ): { readonly bytes: number; readonly last: number } {
   const row = first(
     sql,
     `SELECT (SELECT ifnull(sum(length(CAST(line AS BLOB)) + 1), 0) FROM _tidemark_changes WHERE id > ?1),
-      (SELECT max(id) FROM _tidemark_changes), (SELECT length(CAST(request AS BLOB)) FROM _tidemark_entries WHERE lsn = ?2)`,
+      (SELECT max(id) FROM _tidemark_changes), (SELECT sum(length(CAST(request AS BLOB))) FROM _tidemark_entries WHERE lsn BETWEEN ?2 AND ?3)`,
     change,
-    lsn,
+    entries.from,
+    entries.to,
   );
   const [bytes, last, request] = (row ?? []).map(Number);
   return { bytes: HEADER_BYTES_MAX + (bytes ?? 0) + 2 * (request ?? 0), last: last ?? change };
@@ -133,6 +139,21 @@ function rowsLeft(sql: Sql): number {
       + (SELECT count(*) FROM _tidemark_segments WHERE last_lsn <= s.lsn) FROM _tidemark_log_start AS s`,
   );
   return Number(row?.[0] ?? 0);
+}
+
+/** What failovers cut off and this replica has kept. */
+export function keptOf(sql: Sql): (readonly [epoch: number, lsn: number])[] {
+  const nothing = { epoch: null, from_lsn: null, to_lsn: null, from_time: null, to_time: null };
+  const query = { ...nothing, user: null, table: null, after: null, limit: KEPT_MAX };
+  return keptLostEntries(sql, query).map(({ position }) => [position.epoch, position.lsn]);
+}
+
+/** More than any run loses. */
+const KEPT_MAX = 100_000;
+
+/** The changes that are stored, of whichever leader. */
+export function lastChange(sql: Sql): number {
+  return Number(first(sql, 'SELECT max(id) FROM _tidemark_changes')?.[0] ?? 0);
 }
 
 export function tablesIn(sql: Sql): number {

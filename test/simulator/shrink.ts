@@ -33,6 +33,8 @@ function* smallerThan(plan: Plan): Generator<Plan> {
   if (plan.durability !== 'async') yield { ...plan, durability: 'async' };
   if (plan.offsetMs !== 0) yield { ...plan, offsetMs: 0 };
   if (plan.skew !== null) yield { ...plan, skew: null };
+  if (plan.automaticMs !== null) yield { ...plan, automaticMs: null };
+  if (plan.isLeaderGone) yield { ...plan, isLeaderGone: false };
   if (plan.older !== null) yield { ...plan, older: null };
   for (const [occasion, every] of Object.entries(plan.every))
     if (every !== null) yield { ...plan, every: { ...plan.every, [occasion]: null } };
@@ -71,7 +73,7 @@ export function changed(drawn: Plan, json: string): Plan {
   return changedPart('--plan', drawn, parsed(json)) as Plan;
 }
 
-const MAY_BE_NULL: ReadonlySet<string> = new Set(['skew', 'older'] satisfies (keyof Plan)[]);
+const MAY_BE_NULL: ReadonlySet<string> = new Set(['skew', 'older', 'automaticMs'] satisfies (keyof Plan)[]);
 
 function parsed(json: string): unknown {
   try {

@@ -31,6 +31,11 @@ describe('[SM2] [SM4] a seed of the simulator', () => {
 /** Seeds that showed a mistake, in the product or in what judges it, and what it was. */
 const KEPT: readonly { readonly seed: number; readonly plan: Partial<Plan>; readonly why: string }[] = [
   {
+    seed: 700_239,
+    plan: {},
+    why: 'a forced failover waited for a leader that had been alone, as if that could have acknowledged a quorum',
+  },
+  {
     seed: 89,
     plan: {},
     why: 'a clock that was set back kept reads waiting past their deadline (G11 of the bank)',

@@ -14,6 +14,9 @@ import { type Work, workOf } from './workload.ts';
 import type { Follow, Rows, Task } from './workloads/task.ts';
 import { World } from './world.ts';
 
+/** Something that is wrong for the whole run, or again and again. */
+export type Harm = (on: { readonly world: World; readonly network: Network }) => void;
+
 /** When faults stop, everything must have come to rest within this time. */
 const REST_MS_MAX = 20 * 60_000;
 /** When they stop for some only, those must have come to one state within this: what was in flight may take as long again. */
@@ -30,6 +33,8 @@ export interface Simulated {
   readonly history?: HistoryEvent[];
   /** What clients do in place of what the plan says. */
   readonly work?: Work;
+  /** What goes wrong beside what the plan says, from when clients begin to work. */
+  readonly harm?: Harm;
 }
 
 /** One seed's world, from its plan to its history. Nothing in it comes from anywhere but the seed. */
@@ -46,10 +51,11 @@ export function simulatePlan({
   plan,
   history = [],
   work = workOf(plan.workloads),
+  harm = () => {},
 }: Simulated): HistoryEvent[] {
   const simulation = new Simulation(plan, history, work);
   try {
-    simulation.run();
+    simulation.run(harm);
     return history;
   } finally {
     simulation.close();
@@ -61,6 +67,15 @@ interface Done {
   readonly task: Task;
   /** Null where it did not end ok. */
   readonly given: Rows | null;
+  /** How often its session had been told of a loss when it began. */
+  readonly losses: number;
+}
+
+/** What an operation that ended ok leads to, and what that rests on. */
+interface Next {
+  readonly follow: Follow | null;
+  readonly rows: Rows;
+  readonly losses: number;
 }
 
 class Simulation {
@@ -99,8 +114,9 @@ class Simulation {
     this.#disasters.strike({ world, network: this.#network, operator, clients: [...clients.keys()] });
   }
 
-  run(): void {
+  run(harm: Harm): void {
     if (areClocksWrong(this.#plan)) this.#world.note({ event: 'clocks' });
+    if (this.#plan.isBeyondLeases) this.#world.note({ event: 'beyond-leases' });
     let isMade = false;
     this.#operator.begin(() => (isMade = true));
     this.#stepWhile(() => !isMade);
@@ -108,6 +124,7 @@ class Simulation {
     this.#stepWhile(() => this.#running > 0);
     // Every replica has the tables: what is not there yet for a session that has seen nothing is no failure of anybody's.
     this.#stepUntil(this.#world.clock.now + SETUP_MS);
+    harm({ world: this.#world, network: this.#network });
     this.#safetyPhase();
     this.#coreHeals();
     this.#livenessPhase();
@@ -160,9 +177,10 @@ class Simulation {
     this.#world.finish();
   }
 
-  /** At once, where that needs no follower: one of them may be waited for until the leader's longest pause is over. */
+  /** At once, where no failover may be under way and none needs a follower: one of them may be waited for until the leader's longest pause is over. */
   #readAllSoon(): void {
-    if (this.#plan.durability === 'async') this.#readAll();
+    const { durability, automaticMs, every } = this.#plan;
+    if (durability === 'async' && automaticMs === null && every.failoverMs === null) this.#readAll();
   }
 
   #readAll(): void {
@@ -183,6 +201,7 @@ class Simulation {
     const tokens = Array.from({ length: sessions }, (_, i): Session => ({
       name: `session-${i}`,
       seen: null,
+      losses: 0,
     }));
     const { leader } = settingsOf(this.#plan);
     const random = this.#random.fork();
@@ -202,21 +221,28 @@ class Simulation {
     return new Map(made.map((client) => [client.name, client]));
   }
 
-  /** `follow` is what its last operation leads to, and `rows` what that operation gave back. */
-  #keepWorking(client: Client, follow: Follow | null = null, rows: Rows = []): void {
+  #keepWorking(client: Client, next: Next | null = null): void {
     if (this.#ops >= this.#plan.operations) return;
     const op = this.#ops + 1;
-    const task = follow?.(rows, op) ?? this.#work.draw(this.#random, this.#plan.rates, op);
-    this.#runTask(client, task, (given) => this.#soon(() => this.#goOn(client, { op, task, given })));
+    // What rests on something that the session was told to be lost would be wrong to do now.
+    const isFounded = next !== null && next.losses === client.losses;
+    const following = isFounded ? next.follow?.(next.rows, op) : null;
+    const task = following ?? this.#work.draw(this.#random, this.#plan.rates, op);
+    const { losses } = following === null || next === null ? client : next;
+    this.#runTask(client, task, (given) => this.#soon(() => this.#goOn(client, { op, task, given, losses })));
   }
 
   /** What the operation leads to, or another body with its key. */
-  #goOn(client: Client, { op, task, given }: Done): void {
+  #goOn(client: Client, { op, task, given, losses }: Done): void {
     if (given === null || !this.#disasters.isOn) return this.#keepWorking(client);
+    const next = { follow: task.follow, rows: given, losses };
     if (!task.isKeyed || !this.#random.chance(this.#plan.rates.reusedKey))
-      return this.#keepWorking(client, task.follow, given);
-    const again = { ...task, effects: [], follow: null, reusedKey: keyOf(op) };
-    this.#runTask(client, again, () => this.#soon(() => this.#keepWorking(client, task.follow, given)));
+      return this.#keepWorking(client, next);
+    // Its entry may have been lost with its key since, and then this one happens.
+    const other = this.#work.draw(this.#random, { ...this.#plan.rates, reads: 0 }, this.#ops + 1);
+    if (other.kind === 'read') return this.#keepWorking(client, next);
+    const again = { ...other, user: task.user, follow: null, isKeyed: true, reusedKey: keyOf(op) };
+    this.#runTask(client, again, () => this.#soon(() => this.#keepWorking(client, next)));
   }
 
   #soon(run: () => void): void {
@@ -247,8 +273,14 @@ class Simulation {
   }
 }
 
-function settingsOf({ regions: [leader, ...followers], durability }: Plan): Settings {
-  return { leader: present(leader, 'a region'), followers, partitions: 1, durability };
+function settingsOf({ regions: [leader, ...followers], durability, automaticMs }: Plan): Settings {
+  return {
+    leader: present(leader, 'a region'),
+    followers,
+    partitions: 1,
+    durability,
+    automatic_failover_ms: automaticMs,
+  };
 }
 
 /** The leader's neighbours learn nothing from followers, so most clients are far from it. */

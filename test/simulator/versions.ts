@@ -39,8 +39,8 @@ export class Versions {
   }
 }
 
-/** What the directory asks has no version, and is what it was. */
-const SAME_AS_EVER: ReadonlySet<string> = new Set(['assign', 'erase']);
+/** What the directory asks has no version, or one of its own, and is what it was. */
+const SAME_AS_EVER: ReadonlySet<string> = new Set(['assign', 'erase', 'status', 'reaches', 'fence']);
 
 function inOldForm(call: Call): Call {
   switch (call.kind) {

@@ -1,11 +1,10 @@
-import { present } from '../../shared/assert.ts';
-import { recordOf, replicasOf } from '../../shared/directory/record.ts';
-import { savePhase } from '../../shared/directory/store.ts';
+import { present, unreachable } from '../../shared/assert.ts';
+import { Directory } from '../../shared/directory/directory.ts';
+import { replicasOf } from '../../shared/directory/record.ts';
 import type { LogLimits } from '../../shared/limits.ts';
-import { toEpoch } from '../../shared/lsn.ts';
 import type { Sql } from '../../shared/ports.ts';
 import type { Leadership, ReplicaRef } from '../../shared/protocol/assignment.ts';
-import type { DatabaseRecord } from '../../shared/protocol/messages.ts';
+import type { DatabaseRecord } from '../../shared/protocol/directory.ts';
 import type { Settings } from '../../shared/protocol/settings.ts';
 import type { Region } from '../../shared/regions.ts';
 import { Devices } from '../../shared/session/devices.ts';
@@ -24,7 +23,6 @@ import { USERS } from './workload.ts';
 
 export interface WorldParts {
   readonly settings: Settings;
-  readonly epoch: number;
   readonly limits: LogLimits;
   readonly random: Random;
   readonly history: HistoryEvent[];
@@ -49,12 +47,11 @@ export class World {
     const node = this.#partsOf(DIRECTORY);
     this.directory = new SimulatedDirectory(node);
     this.objects.set(DIRECTORY, this.directory);
-    toBeMade(node.storage, parts);
+    toBeMade(node.storage, parts, this.clock.now);
     for (const user of USERS) {
       const name = sessionOf(user);
       this.objects.set(name, new SimulatedObject({ name, ...this.#partsOf(name), load: session }));
     }
-    this.note({ event: 'leadership', epoch: parts.epoch });
     this.note({ event: 'limits', limits: parts.limits });
   }
 
@@ -120,28 +117,28 @@ export class World {
   }
 }
 
-/** A directory that has decided to make the database, and told nobody yet. */
-function toBeMade(sql: Sql, { settings, epoch }: WorldParts): void {
-  const { record, lastNumber } = recordOf({ database: DATABASE, incarnation: INCARNATION, settings });
-  const partitions = record.partitions.map((leadership) => ({ ...leadership, epoch: toEpoch(epoch) }));
-  const unassigned = partitions.flatMap(replicasOf).map(({ name }) => name);
-  const made = {
-    record: { ...record, partitions },
-    lastNumber,
-    unassigned,
-    unsettled: [],
-    unerased: [],
-    attempts: 0,
-  };
-  savePhase(sql, { kind: 'creating', ...made });
+/** A directory that has decided to make the database, and told nobody yet: whoever looks for it has it told. */
+function toBeMade(sql: Sql, { settings }: WorldParts, now: number): void {
+  sql.transaction(() =>
+    new Directory(sql).step({ kind: 'create', database: DATABASE, settings, incarnation: INCARNATION, now }),
+  );
 }
 
 /** What durable-objects/session.ts does. */
 function session(sql: Sql): Handle {
   const devices = new Devices(sql);
   return (call) => {
-    if (call.kind !== 'advance') return { kind: 'seen', seen: devices.seen() };
-    devices.advance(call.partition, call.position);
-    return { kind: 'advanced' };
+    switch (call.kind) {
+      case 'seen':
+        return { kind: 'seen', seen: devices.seen() };
+      case 'advance':
+        devices.advance(call.partition, call.position);
+        return { kind: 'advanced' };
+      case 'rewind':
+        devices.rewind(call.partition, call.loss);
+        return { kind: 'rewound' };
+      default:
+        return unreachable(call);
+    }
   };
 }

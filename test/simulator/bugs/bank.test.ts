@@ -113,7 +113,7 @@ describe('a bug', () => {
 
   it.each([
     ['B99', 'there is no bug B99'],
-    ['B9', 'waits for failover'],
+    ['B16', 'waits for the change feed'],
     ['B33', 'is caught by test/unit/guard-fuzz.test.ts'],
   ])('%s cannot be run, and why is told', async (id, why) => {
     const said = vi.spyOn(console, 'log').mockReturnValue();

@@ -1,5 +1,6 @@
 import type { Bug } from './bug.ts';
 import { COPY_BUGS } from './copies.ts';
+import { FAILOVER_BUGS } from './failovers.ts';
 import { GOTCHAS } from './gotchas.ts';
 import { LATER } from './later.ts';
 import { REPLICATION_BUGS } from './replication.ts';
@@ -13,6 +14,7 @@ export const BANK: readonly Bug[] = [
   ...REPLICATION_BUGS,
   ...TABLE_BUGS,
   ...COPY_BUGS,
+  ...FAILOVER_BUGS,
   ...LATER,
   ...GOTCHAS,
 ].toSorted((a, b) => a.id.localeCompare(b.id, 'en', { numeric: true }));

@@ -30,8 +30,8 @@ export const COPY_BUGS: readonly Patched[] = [
     { title: 'others read a write that a failover may yet lose', seen: 'MySQL WL#6355' },
     [
       {
-        file: 'shared/leader/leader.ts',
-        find: "    if (request.shows === 'anything' && done.isRead) return",
+        file: 'shared/leader/answers.ts',
+        find: "    if (asked.shows === 'anything' && done.isRead) return",
         replace: '    if (done.isRead) return',
       },
     ],
@@ -57,14 +57,14 @@ export const COPY_BUGS: readonly Patched[] = [
     { title: 'a gap between the snapshot and the log that comes with it', seen: 'LiteFS #167' },
     [
       {
-        file: 'shared/leader/leader.ts',
+        file: 'shared/leader/copies.ts',
         find: '      end: reached,\n',
-        replace: '      end,\n',
+        replace: '      end: reached.lsn < end.lsn ? end : reached,\n',
       },
       {
-        file: 'shared/leader/leader.ts',
-        find: 'piece: reached.lsn === end.lsn ? readPiece(this.#sql, from.place, bound) : null,',
-        replace: 'piece: readPiece(this.#sql, from.place, bound),',
+        file: 'shared/leader/copies.ts',
+        find: 'piece: reached.lsn === end.lsn ? readPiece(sql, from.place, bound) : null,',
+        replace: 'piece: readPiece(sql, from.place, bound),',
       },
     ],
     { predicates: ['S1', 'S2', 'I2', 'F6'], seedsMax: 100 },
@@ -88,8 +88,8 @@ export const COPY_BUGS: readonly Patched[] = [
     [
       {
         file: 'shared/follower/follower.ts',
-        find: "    return !this.#installer.isRunning && this.state !== 'installing';",
-        replace: "    return this.state !== 'failed' || this.#installer.isRunning;",
+        find: "    return isOfThisLog && this.state !== 'installing';",
+        replace: '    return isOfThisLog || this.#installer.isRunning;',
       },
     ],
     { predicates: ['S1', 'S3', 'T5', 'T6'], seedsMax: 50 },

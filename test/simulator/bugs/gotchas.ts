@@ -67,7 +67,7 @@ export const GOTCHAS: readonly Patched[] = [
     'G6',
     'request ids stay on the leader',
     {
-      file: 'shared/follower/follower.ts',
+      file: 'shared/follower/intake.ts',
       find: '          if (entry.request === null) continue;',
       replace: '          if (entry.request !== undefined) continue;',
     },
@@ -98,8 +98,8 @@ export const GOTCHAS: readonly Patched[] = [
     "a write is acknowledged before its user's other devices can know of it",
     {
       file: 'shared/routing/write.ts',
-      find: "  if (answer.kind !== 'done' || !job.hasUser) return answer;",
-      replace: "  if (answer.kind !== 'done' || job.hasUser !== undefined) return answer;",
+      find: "  if (answer.kind !== 'done' || job.user === null) return answer;",
+      replace: "  if (answer.kind !== 'done' || job.user !== undefined) return answer;",
     },
     { predicates: ['T1'], seedsMax: 50 },
   ),
@@ -108,8 +108,8 @@ export const GOTCHAS: readonly Patched[] = [
     "what a user's devices have seen is not known, and the nearest replica is asked all the same",
     {
       file: 'shared/routing/read.ts',
-      find: "  if (seen.kind !== 'seen') return yield* fallBack(job, 0, NOT_SERVED);",
-      replace: "  if (seen.kind !== 'seen') return yield* settle(job, ask, replyAt(turn, 0));",
+      find: "  if (seen.kind !== 'seen') return yield* askLeaderAlone(job);",
+      replace: "  if (seen.kind !== 'seen') return yield* settle(job, ask, first);",
     },
     { predicates: ['T1'], seedsMax: 300 },
   ),
@@ -117,9 +117,9 @@ export const GOTCHAS: readonly Patched[] = [
     'G11',
     'a clock that was set back keeps reads waiting whose time is over',
     {
-      file: 'test/simulator/host.ts',
-      find: 'if (life === this.#life) wake(Math.max(at, clock.now));',
-      replace: 'if (life === this.#life) wake(clock.now);',
+      file: 'test/simulator/perform.ts',
+      find: 'if (its === life()) wake(Math.max(at, clock.now));',
+      replace: 'if (its === life()) wake(clock.now);',
     },
     { predicates: ['T9'], seedsMax: 600 },
   ),

@@ -25,7 +25,7 @@ export const REPLICATION_BUGS: readonly Patched[] = [
     patches: [
       {
         file: 'shared/session/devices.ts',
-        find: "    first(this.#sql, 'SELECT 1');\n",
+        find: "    first(this.#sql, `SELECT 1 FROM sqlite_master WHERE name = '_tidemark_seen'`);\n",
         replace: '',
       },
     ],
@@ -40,7 +40,7 @@ export const REPLICATION_BUGS: readonly Patched[] = [
     patches: [
       {
         file: 'shared/follower/follower.ts',
-        find: '    if (epoch < this.#assignment.epoch) return',
+        find: '    if (epoch < this.#fence) return',
         replace: '    if (epoch < 0) return',
       },
       {
@@ -77,8 +77,8 @@ export const REPLICATION_BUGS: readonly Patched[] = [
     patches: [
       {
         file: 'shared/leader/writer.ts',
-        find: "        answer: { kind: 'failed', failure, position },",
-        replace: "        answer: { kind: 'failed', failure, position: null },",
+        find: "    return { answer: { kind: 'failed', failure, position },",
+        replace: "    return { answer: { kind: 'failed', failure, position: null },",
       },
     ],
     predicates: ['T7'],
@@ -142,8 +142,8 @@ export const REPLICATION_BUGS: readonly Patched[] = [
     patches: [
       {
         file: 'shared/follower/follower.ts',
-        find: "    if (version !== MESSAGE_VERSION) return { kind: 'unknown-version', version };",
-        replace: '',
+        find: '    if (version !== MESSAGE_VERSION) {',
+        replace: '    if (version < 0) {',
       },
       {
         file: 'shared/log/entry.ts',

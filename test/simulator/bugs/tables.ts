@@ -157,11 +157,12 @@ export const TABLE_BUGS: readonly Patched[] = [
     patches: [
       {
         file: 'shared/leader/writer.ts',
-        find: '      return this.#sql.transaction(() => {\n        const captured',
+        find: '      return this.#sql.transaction(() => {\n        const captured = this.#log.capture();\n        const result',
         replace: `      const inOne = <T>(work: () => T): T =>
         request.statements.length > 1 ? this.#sql.transaction(work) : work();
       return inOne(() => {
-        const captured`,
+        const captured = this.#log.capture();
+        const result`,
       },
     ],
     predicates: ['I10', 'I11', 'T5', 'T6'],
@@ -175,10 +176,11 @@ export const TABLE_BUGS: readonly Patched[] = [
     patches: [
       {
         file: 'shared/tables/apply.ts',
-        find: '      if (trigger === null) continue;\n',
+        find: '      if (trigger === null) dropKeptTrigger(this.#sql, name);\n',
         replace: `      run(this.#sql, \`DROP TRIGGER IF EXISTS \${quoteName(name)}\`);
       if (trigger !== null) run(this.#sql, trigger.sql);
       if (trigger !== undefined) continue;
+      if (trigger === null) dropKeptTrigger(this.#sql, name);
 `,
       },
     ],

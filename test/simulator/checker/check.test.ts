@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Happening } from '../history.ts';
 import { check, PREDICATES } from './check.ts';
 import { ack, append, at, durable, ok, write } from './happenings.ts';
+import { failedOver } from './violations-failover.ts';
 import { cut, historyWith, INSTALLED, semiSync, VIOLATIONS } from './violations.ts';
 
 describe('the checker', () => {
@@ -13,6 +14,10 @@ describe('the checker', () => {
     expect(check(historyWith(INSTALLED))).toEqual([]);
     expect(check(semiSync({}))).toEqual([]);
     expect(check(cut(2, { claimBytesMax: 1_000 }))).toEqual([]);
+  });
+
+  it('finds nothing wrong with a failover that loses a write and says so', () => {
+    expect(check(failedOver({}))).toEqual([]);
   });
 
   it('lets a claim go that has become too large, or too old', () => {

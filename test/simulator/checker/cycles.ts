@@ -1,9 +1,10 @@
+import { onEachChain } from './chains.ts';
 import type { Facts } from './facts.ts';
 import { Dependencies } from './dependencies.ts';
 import { type ListRead, type Lists, listsOf } from './lists.ts';
 
-/** Appends, reads that saw them or did not, and sessions agree on one order in which all of it happened. */
-export function* CYC(facts: Facts): Generator<string> {
+/** Appends, reads that saw them or did not, and sessions agree on one order in which all of it happened, on each chain. */
+export const CYC = onEachChain(function* (facts: Facts): Generator<string> {
   const lists = listsOf(facts);
   if (lists.appends.size === 0 && lists.reads.size === 0) return;
   const wrong = [...lists.reads.values()].flat().flatMap((read) => [...wrongWith(read, lists)]);
@@ -11,7 +12,7 @@ export function* CYC(facts: Facts): Generator<string> {
   // Where reads do not agree on the order of the values, what follows from that order follows from nothing.
   const cycle = wrong.length > 0 ? null : new Dependencies(facts, lists).cycle();
   if (cycle !== null) yield cycle;
-}
+});
 
 /** What a read alone shows to be wrong: without an order of the values there is none of the operations. */
 function* wrongWith({ read, list, values }: ListRead, { appends, longest }: Lists): Generator<string> {

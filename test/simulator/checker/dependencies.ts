@@ -61,6 +61,8 @@ export class Dependencies {
       if (operation === undefined || !this.#nodes.has(operation)) continue;
       const { session, consistency } = operation.invoke;
       if (consistency === 'eventual') continue;
+      // Another device of the session was told of a loss meanwhile, and the token was not moved past it: nothing rests on what this one saw.
+      if (event.event === 'ok' && (event.token?.epoch ?? 0) < event.position.epoch) continue;
       const before = over.get(session);
       if (event.event === 'invoke') {
         this.#join(before, operation, 'then', null);

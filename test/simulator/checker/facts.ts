@@ -1,4 +1,5 @@
-import { comparePositions, type Position } from '../../../shared/position.ts';
+import { type Position } from '../../../shared/position.ts';
+import { Branches } from './branches.ts';
 import type { Fail, Final, HistoryEvent, Info, Invoke, Ok } from '../history.ts';
 
 export type EventKind = HistoryEvent['event'];
@@ -28,20 +29,24 @@ export interface Facts {
   readonly of: <K extends EventKind>(kind: K) => readonly EventOf<K>[];
   /** In the order in which they were invoked. */
   readonly operations: ReadonlyMap<number, Operation>;
-  /** The entries that were made and not lost again before they were durable, in the log's order. */
+  /** The entries that were made and not lost again before they were durable, in the order in which they were made. */
+  readonly made: readonly EventOf<'append'>[];
+  /** Those of them that are on the chain that is looked at, in the log's order. Where nothing else is said, it is that of the newest epoch. */
   readonly entries: readonly EventOf<'append'>[];
+  readonly branches: Branches;
   readonly finals: readonly Final[];
 }
 
 export function gather(history: readonly HistoryEvent[]): Facts {
   const byKind = new Map<EventKind, HistoryEvent[]>();
   const operations = new Map<number, Operation>();
-  const entries: EventOf<'append'>[] = [];
+  const made = new Made();
   for (const [place, event] of history.entries()) {
     const kind = event.event;
     const others = byKind.get(kind);
     if (others === undefined) byKind.set(kind, [event]);
     else others.push(event);
+    made.see(event);
     switch (kind) {
       case 'invoke':
         operations.set(event.op, { invoke: event, invokedAt: place, end: null, endedAt: Infinity });
@@ -51,17 +56,24 @@ export function gather(history: readonly HistoryEvent[]): Facts {
       case 'info':
         endOperation(operations, event, place);
         break;
-      case 'append':
-        entries.push(event);
-        break;
-      case 'boot':
-        if (event.role === 'leader') forgetAfter(entries, event.position);
-        break;
       default:
     }
   }
   const of = <K extends EventKind>(kind: K) => (byKind.get(kind) ?? []) as unknown as readonly EventOf<K>[];
-  return { history, of, operations, entries, finals: of('final') };
+  const branches = new Branches(of('failover'));
+  const { entries } = made;
+  const kept = entriesOn(branches, branches.newest, entries);
+  return { history, of, operations, made: entries, entries: kept, branches, finals: of('final') };
+}
+
+/** In the log's order. */
+export function entriesOn(
+  branches: Branches,
+  epoch: number,
+  made: readonly EventOf<'append'>[],
+): EventOf<'append'>[] {
+  const there = epoch === 0 ? [...made] : made.filter(({ position }) => branches.isOn(epoch, position));
+  return there.toSorted((a, b) => a.position.lsn - b.position.lsn);
 }
 
 /** An operation ends once: what comes after is not what its client was told. */
@@ -71,12 +83,53 @@ function endOperation(operations: Map<number, Operation>, end: Timed<Ok | Fail |
   operations.set(end.op, { ...known, end, endedAt: place });
 }
 
-/** What a leader appended and had not made durable when it crashed is gone: nobody saw it, and its LSN is free again. */
-function forgetAfter(entries: EventOf<'append'>[], position: Position): void {
-  for (let last = entries.at(-1); last !== undefined; last = entries.at(-1)) {
-    if (comparePositions(last.position, position) <= 0) return;
-    entries.pop();
+/**
+ * The entries that were made. What a leader appended and had not made durable when it crashed is gone: nobody saw it, and
+ * its LSN is free again. What was durable stays, also where a boot shows that it is gone.
+ */
+class Made {
+  readonly #entries: { readonly append: EventOf<'append'>; isGone: boolean }[] = [];
+  /** By replica: what it made that is not durable yet. */
+  readonly #open = new Map<string, { readonly append: EventOf<'append'>; isGone: boolean }[]>();
+
+  get entries(): EventOf<'append'>[] {
+    return this.#entries.filter(({ isGone }) => !isGone).map(({ append }) => append);
   }
+
+  see(event: HistoryEvent): void {
+    switch (event.event) {
+      case 'append': {
+        const entry = { append: event, isGone: false };
+        this.#entries.push(entry);
+        this.#open.set(event.replica, [...(this.#open.get(event.replica) ?? []), entry]);
+        break;
+      }
+      case 'durable':
+        this.#open.set(
+          event.replica,
+          this.#openOf(event.replica).filter(({ append }) => isBefore(event.position, append.position)),
+        );
+        break;
+      case 'boot':
+        for (const entry of this.#openOf(event.replica))
+          entry.isGone ||= isBefore(event.position, entry.append.position);
+        this.#open.set(
+          event.replica,
+          this.#openOf(event.replica).filter(({ isGone }) => !isGone),
+        );
+        break;
+      default:
+    }
+  }
+
+  #openOf(replica: string) {
+    return this.#open.get(replica) ?? [];
+  }
+}
+
+/** Whether clocks go wrong by more than leases allow for. What rests on leases is not asked for then. */
+export function areLeasesVoid(facts: Facts): boolean {
+  return facts.of('beyond-leases').length > 0;
 }
 
 /** What one predicate has to say: a sentence for each place where it does not hold. */
@@ -103,8 +156,9 @@ export function hasSucceeded(operation: Operation): operation is Succeeded {
   return operation.end?.event === 'ok';
 }
 
+/** By epoch first: right for two positions of one replica, and of one chain. */
 export function isBefore(a: Position, b: Position): boolean {
-  return comparePositions(a, b) < 0;
+  return a.epoch === b.epoch ? a.lsn < b.lsn : a.epoch < b.epoch;
 }
 
 /** A map whose keys are positions. Strings made of them would be most of a check's time. */

@@ -77,6 +77,7 @@ export const apply = (lsn: number, last = lsn): Happening => ({
   position: at(last),
   hash: hash(lsn),
   previous: hash(lsn - 1),
+  by: 1,
 });
 export const durable = (replica: string, lsn: number): Happening => ({
   event: 'durable',
@@ -110,7 +111,7 @@ export function final(replica: string, more: Partial<Final> = {}): Final {
 
 /** weur leads enam, and both know it. */
 export function led(durability: Durability): Happening[] {
-  const members = { revision: 1, durability, leader: 'weur', members: ['enam'], joining: [] };
+  const members = { epoch: 1, revision: 1, durability, leader: 'weur', members: ['enam'], joining: [] };
   return [
     { event: 'members', ...members },
     { event: 'assigned', replica: 'weur', ...members },

@@ -1,5 +1,6 @@
 import { present } from '../../../shared/assert.ts';
-import type { Facts } from './facts.ts';
+import { onEachChain } from './chains.ts';
+import { areLeasesVoid, type Facts } from './facts.ts';
 import {
   changesNothing,
   isBlind,
@@ -15,8 +16,12 @@ import { Spares } from './spares.ts';
 import { Unknowns } from './unknowns.ts';
 import { Waiting } from './waiting.ts';
 
-/** Linearizable: strong reads and writes of a register happen one after the other, each between its call and its answer. */
-export function* LIN(facts: Facts): Generator<string> {
+/**
+ * Linearizable: strong reads and writes of a register happen one after the other, each between its call and its answer, on each
+ * chain. Says nothing where clocks go wrong by more than leases allow for: then an old leader may believe that it still leads.
+ */
+export const LIN = onEachChain(function* (facts: Facts): Generator<string> {
+  if (areLeasesVoid(facts)) return;
   for (const [key, operations] of registerOperations(facts)) {
     const found = new Search(operations, 'to decide').run();
     if (found === 'an order') continue;
@@ -26,7 +31,7 @@ export function* LIN(facts: Facts): Generator<string> {
     const gaveUp = found === 'gave up' ? `gave up after ${STEPS_MAX['to decide']} steps; ` : '';
     yield `register ${key}: ${gaveUp}${slow.complaint}`;
   }
-}
+});
 
 type Aim = 'to decide' | 'to explain';
 

@@ -1,6 +1,7 @@
 import { type Position, showPosition } from '../../../shared/position.ts';
 import type { Append } from '../history.ts';
 import { ACCOUNTS, areSameRows, BALANCE, type Effect, Model, type View } from '../model.ts';
+import { onEachChain } from './chains.ts';
 import { type Facts, succeeded } from './facts.ts';
 
 interface ReadRows {
@@ -101,19 +102,19 @@ function foundElsewhere(facts: Facts, reads: readonly ReadRows[]): Set<ReadRows>
 }
 
 /** A read's rows are those of exactly one position. */
-export function* T5(facts: Facts): Generator<string> {
+export const T5 = onEachChain(function* (facts: Facts): Generator<string> {
   for (const { op, rows } of replayOf(facts).ofNone)
     yield `the rows of read ${op} are those of no position: ${JSON.stringify(rows)}`;
-}
+});
 
 /** The token given out is the position that was read. */
-export function* T6(facts: Facts): Generator<string> {
+export const T6 = onEachChain(function* (facts: Facts): Generator<string> {
   for (const { op, position } of replayOf(facts).ofAnother)
     yield `read ${op} says ${showPosition(position)}, and its rows are of another position`;
-}
+});
 
 /** Nobody sees a transaction in part, and none is in the log in part. */
-export function* I11(facts: Facts): Generator<string> {
+export const I11 = onEachChain(function* (facts: Facts): Generator<string> {
   const { ofAnother, ofNone, impossible } = replayOf(facts);
   // What a position shows is whole, or its entry is among the impossible.
   for (const { op, views, rows } of [...ofAnother, ...ofNone]) {
@@ -123,7 +124,7 @@ export function* I11(facts: Facts): Generator<string> {
     if (pairs !== undefined) yield* answersAlone(op, pairs);
   }
   for (const lsn of impossible) yield `entry ${lsn} did what could not be done at its position`;
-}
+});
 
 function* wrongTotal(op: number, accounts: readonly (readonly unknown[])[]): Generator<string> {
   const total = accounts.reduce((sum, [, balance]) => sum + Number(balance), 0);

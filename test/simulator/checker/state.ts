@@ -1,5 +1,5 @@
 import { showPosition } from '../../../shared/position.ts';
-import type { DigestTaken, Final } from '../history.ts';
+import type { DigestTaken, Fail, Final, Info, Ok } from '../history.ts';
 import { ByPosition, type Facts } from './facts.ts';
 
 /** Replicas at one position have one digest. */
@@ -72,7 +72,7 @@ export function* S5(facts: Facts): Generator<string> {
 
 /** Those taken under way come before those taken at the end. */
 function digestsOf(facts: Facts): readonly (DigestTaken | Final)[] {
-  return [...facts.of('digest'), ...facts.finals];
+  return [...facts.of('digest'), ...facts.finals.filter(({ state }) => state !== 'installing')];
 }
 
 /** quick_check and foreign_key_check are clean at rest. */
@@ -94,6 +94,11 @@ function* coreConverged(facts: Facts): Generator<string> {
   }
 }
 
+/** What a session had seen was lost before the faults stopped, and it has to be told once. */
+function isTold(end: Ok | Fail | Info): boolean {
+  return end.event === 'fail' && end.code === 'session-lost';
+}
+
 /** When faults stop: equal replicas, no pending request, nothing left to do, and reads are answered. */
 export function* F6(facts: Facts): Generator<string> {
   yield* coreConverged(facts);
@@ -113,7 +118,7 @@ export function* F6(facts: Facts): Generator<string> {
   const stoppedAt = stop === undefined ? Infinity : facts.history.lastIndexOf(stop);
   for (const { invoke, invokedAt, end } of facts.operations.values()) {
     if (end === null) yield `operation ${invoke.op} never ended`;
-    else if (invokedAt > stoppedAt && end.event !== 'ok') {
+    else if (invokedAt > stoppedAt && end.event !== 'ok' && !isTold(end)) {
       yield `operation ${invoke.op} ended in ${end.event} without a fault`;
     }
   }

@@ -1,6 +1,8 @@
-import { isAtLeast, laterOf, type Position, showPosition } from '../../../shared/position.ts';
-import type { HistoryEvent } from '../history.ts';
-import { type Facts, isBefore, once, type Operation, succeeded } from './facts.ts';
+import { laterOf, type Position, showPosition } from '../../../shared/position.ts';
+import type { HistoryEvent, LostOf } from '../history.ts';
+import type { Branches } from './branches.ts';
+import { areLeasesVoid, type Facts, isBefore, once, type Operation, succeeded } from './facts.ts';
+import { type Told, toldOf } from './told.ts';
 
 type Kind = 'read' | 'write';
 
@@ -22,26 +24,42 @@ const NOTHING: Seen = { read: null, write: null };
 /**
  * Each operation that ended ok and was to be consistent, with what its session had seen before it was invoked: on
  * any device, for they share the token. Where they name a user, the writes of the user's other devices count too.
+ * What a session was told to be lost does not count any more, from then on.
  */
 const following = once((facts: Facts): readonly Follows[] => {
   const sessions = new Map<string, Seen>();
   const writesOf = new Map<string, Position>();
   const before = new Map<number, Seen>();
   const found: Follows[] = [];
+  const told = toldOf(facts);
   for (const event of facts.history) {
     if (event.event === 'invoke') {
       const seen = sessions.get(event.session) ?? NOTHING;
       const user = event.user ?? null;
       const written = user === null ? undefined : writesOf.get(user);
-      before.set(event.op, written === undefined ? seen : { ...seen, write: later(seen.write, written) });
+      // What another device of the user wrote, reads must see; a write after it is one at the leader, whatever was lost between.
+      const isBound = written !== undefined && event.does.kind === 'read';
+      before.set(event.op, isBound ? { ...seen, write: later(seen.write, written) } : seen);
     }
-    if (event.event !== 'ok') continue;
-    const invoke = facts.operations.get(event.op)?.invoke;
-    if (invoke === undefined) continue;
-    const { position, op } = event;
+    if (event.event !== 'ok' && event.event !== 'fail' && event.event !== 'info') continue;
+    const operation = facts.operations.get(event.op);
+    if (operation === undefined) continue;
+    const { invoke } = operation;
+    if (event.event !== 'ok') {
+      if (!event.lost) continue;
+      const setBack = setBackTo(event.lost.instead, facts.branches);
+      const { read, write } = sessions.get(invoke.session) ?? NOTHING;
+      sessions.set(invoke.session, { read: setBack(read), write: setBack(write) });
+      continue;
+    }
+    const { position, op, token } = event;
     const { kind } = invoke.does;
+    const asked = before.get(op) ?? NOTHING;
+    const untold = (seen: Position | null) => (seen === null || told.hasHeard(operation, seen) ? null : seen);
     if (invoke.consistency !== 'eventual')
-      found.push({ op, position, kind, seen: before.get(op) ?? NOTHING });
+      found.push({ op, position, kind, seen: { read: untold(asked.read), write: untold(asked.write) } });
+    // Where another device of the session has moved its token on to another branch, it holds nothing of this one.
+    if (token !== null && !facts.branches.holds(token, position)) continue;
     const seen = sessions.get(invoke.session) ?? NOTHING;
     sessions.set(invoke.session, { ...seen, [kind]: later(seen[kind], position) });
     const user = invoke.user ?? null;
@@ -50,6 +68,10 @@ const following = once((facts: Facts): readonly Follows[] => {
   return found;
 });
 
+function setBackTo(instead: Position, branches: Branches): (seen: Position | null) => Position | null {
+  return (seen) => (seen === null || branches.isKept(seen) ? seen : instead);
+}
+
 function later(known: Position | null, position: Position): Position {
   return known === null ? position : laterOf(known, position);
 }
@@ -57,8 +79,8 @@ function later(known: Position | null, position: Position): Position {
 function* behind(facts: Facts, kind: Kind, earlier: Kind): Generator<string> {
   for (const { op, position, kind: itsKind, seen } of following(facts)) {
     const least = seen[earlier];
-    if (itsKind !== kind || least === null || isAtLeast(position, least)) continue;
-    yield `${kind} ${op} is at ${showPosition(position)}, behind its session's ${earlier} at ${showPosition(least)}`;
+    if (itsKind !== kind || least === null || facts.branches.holds(position, least)) continue;
+    yield `${kind} ${op} is at ${showPosition(position)}, without its session's ${earlier} at ${showPosition(least)}`;
   }
 }
 
@@ -82,18 +104,84 @@ export function T4(facts: Facts): Iterable<string> {
   return behind(facts, 'write', 'read');
 }
 
-/** Every answer's token is at or beyond what it answers and what came with the request: an error's too. */
+/**
+ * Every answer's token is at or beyond what it answers and what came with the request: an error's too. Only what a session was
+ * told to be lost goes from it; and where another of its devices has come to a newer epoch meanwhile, the token stays there.
+ */
 export function* T7(facts: Facts): Generator<string> {
   yield* refusedWithoutToken(facts);
-  for (const { invoke, end } of facts.operations.values()) {
+  const told = toldOf(facts);
+  for (const operation of facts.operations.values()) {
+    const { invoke, end } = operation;
     if (end === null) continue;
-    const given = end.event === 'info' ? null : end.position;
-    for (const least of [invoke.need, given]) {
-      if (least === null) continue;
-      if (end.token === null || isBefore(end.token, least)) {
+    const { token } = end;
+    const loss = end.event === 'ok' ? null : (end.lost ?? null);
+    if (loss !== null && token !== null && isWithin(token, loss))
+      yield `operation ${invoke.op} was told of a loss, and its token still names ${showPosition(token)}`;
+    // Where it is a loss of what the user's other devices had seen, this one's token stays where it is.
+    const given = end.event === 'info' || loss !== null ? null : end.position;
+    // Another of its devices has moved the token on, along an older epoch or to a newer one: there it stays, and this position is not in it.
+    const isMoved =
+      given !== null && token !== null && given.epoch !== token.epoch && !isSame(token, invoke.need);
+    for (const least of [invoke.need, isMoved ? null : given]) {
+      if (least === null || told.hasHeard(operation, least)) continue;
+      if (token === null || !facts.branches.holds(token, least)) {
         yield `${end.event} of operation ${invoke.op} does not carry a token that has seen ${showPosition(least)}`;
       }
     }
+  }
+}
+
+function isSame(a: Position, b: Position | null): boolean {
+  return a.epoch === b?.epoch && a.lsn === b.lsn;
+}
+
+function isWithin({ epoch, lsn }: Position, lost: LostOf): boolean {
+  return epoch === lost.epoch && lsn >= lost.from_lsn && lsn <= lost.to_lsn;
+}
+
+/**
+ * A token on a branch that was cut off is never satisfied: neither by comparing LSNs, nor by a newer epoch. Who presents it is told what was lost,
+ * and nobody is told so of what was not.
+ */
+export function* T8(facts: Facts): Generator<string> {
+  const { branches } = facts;
+  const told = toldOf(facts);
+  yield* servedThoughLost(facts, told);
+  for (const operation of succeeded(facts, 'read')) yield* untoldAt(facts, operation, told);
+  for (const operation of succeeded(facts, 'write')) yield* untoldAt(facts, operation, told);
+  for (const { op, lost } of [...facts.of('fail'), ...facts.of('info')]) {
+    if (!lost) continue;
+    const seen = { epoch: lost.epoch, lsn: lost.to_lsn } as Position;
+    if (branches.isKept(seen))
+      yield `operation ${op} was told that ${showPosition(seen)} is lost, and it is not`;
+    const kept = { epoch: lost.epoch, lsn: lost.from_lsn } as Position;
+    if (branches.isKept(kept))
+      yield `operation ${op} was told that ${showPosition(kept)} is lost, and it is not`;
+  }
+}
+
+/** Of an eventual read, only what its replica had to know is asked. */
+function* untoldAt(facts: Facts, operation: Operation, told: Told): Generator<string> {
+  const { invoke, end } = operation;
+  const { need, op } = invoke;
+  if (invoke.consistency === 'eventual' || need === null || end?.event !== 'ok') return;
+  if (facts.branches.isOn(end.position.epoch, need) || told.hasHeard(operation, need)) return;
+  yield `operation ${op} needed ${showPosition(need)}, and was answered at ${showPosition(end.position)}, on another branch`;
+}
+
+/** By replicas that knew of an epoch which had cut it off. */
+function* servedThoughLost(facts: Facts, told: Told): Generator<string> {
+  const epochs = new Map<string, number>();
+  for (const event of facts.history) {
+    if (event.event === 'assigned') epochs.set(event.replica, event.epoch);
+    if (event.event !== 'ack') continue;
+    const operation = facts.operations.get(event.op);
+    const epoch = epochs.get(event.replica);
+    const need = operation?.invoke.need ?? null;
+    if (operation === undefined || epoch === undefined || need === null || need.epoch >= epoch) continue;
+    if (facts.branches.isOn(epoch, need) || told.hasHeard(operation, need)) continue;
+    yield `${event.replica}, in epoch ${epoch}, served operation ${event.op}, whose session had seen ${showPosition(need)}, which was lost`;
   }
 }
 
@@ -102,6 +190,7 @@ export function* T7(facts: Facts): Generator<string> {
  * there what the refusal rests on.
  */
 function* refusedWithoutToken(facts: Facts): Generator<string> {
+  if (areLeasesVoid(facts)) return;
   const kept = new Set<HistoryEvent>(facts.entries);
   const before = new Map<number, Position>();
   let latest: Position | null = null;
@@ -142,9 +231,12 @@ export function* T9(facts: Facts): Generator<string> {
     if (ms > allowed_ms + TIMER_MS)
       yield `${replica} let read ${op} wait ${ms} ms, and was allowed ${allowed_ms}`;
   }
-  for (const { invoke, end } of succeeded(facts, 'read')) {
+  const told = toldOf(facts);
+  for (const operation of succeeded(facts, 'read')) {
+    const { invoke, end } = operation;
     if (invoke.consistency === 'eventual' || invoke.need === null) continue;
-    if (isBefore(end.position, invoke.need)) {
+    if (told.hasHeard(operation, invoke.need)) continue;
+    if (isBefore(end.position, invoke.need) && facts.branches.isOn(end.position.epoch, invoke.need)) {
       yield `read ${invoke.op} needed ${showPosition(invoke.need)}, and was given rows of ${showPosition(end.position)}`;
     }
   }

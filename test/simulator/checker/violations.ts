@@ -1,7 +1,7 @@
 import { LOG_LIMITS, type LogLimits } from '../../../shared/limits.ts';
 import type { Hash } from '../../../shared/log/entry.ts';
 import type { Final, Happening, HistoryEvent, Invoke } from '../history.ts';
-import type { PredicateId } from './check.ts';
+import { FAILOVER_VIOLATIONS, type Violating } from './violations-failover.ts';
 import {
   accounts,
   ack,
@@ -115,7 +115,8 @@ const ofUser = (invoke: Invoke, session: string): Invoke & { user: string } => (
   user: 'u',
 });
 
-export const VIOLATIONS: Readonly<Record<PredicateId, Readonly<Record<string, readonly HistoryEvent[]>>>> = {
+export const VIOLATIONS: Readonly<Record<string, Violating>> = {
+  ...FAILOVER_VIOLATIONS,
   I1: {
     'a gap': historyWith({ follow: [apply(2), durable('enam', 2)] }),
     'a repeat': historyWith({ follow: [apply(1), apply(2), apply(2), durable('enam', 2)] }),
@@ -137,7 +138,7 @@ export const VIOLATIONS: Readonly<Record<PredicateId, Readonly<Record<string, re
     'an entry on another chain': historyWith({
       follow: [
         apply(1),
-        { event: 'apply', replica: 'enam', position: at(2), hash: hash(2), previous: hash(9) },
+        { event: 'apply', replica: 'enam', position: at(2), hash: hash(2), previous: hash(9), by: 1 },
         durable('enam', 2),
       ],
     }),
@@ -160,7 +161,7 @@ export const VIOLATIONS: Readonly<Record<PredicateId, Readonly<Record<string, re
   },
   I6: {
     'an entry of an epoch that is over': historyWith({
-      follow: [{ event: 'leadership', epoch: 2 }, apply(1), durable('enam', 1)],
+      follow: [{ event: 'fence', replica: 'enam', epoch: 2 }, apply(1), durable('enam', 1)],
     }),
   },
   I7: {

@@ -1,4 +1,4 @@
-import { Leader } from '../../../shared/leader/leader.ts';
+import type { Leader } from '../../../shared/leader/leader.ts';
 import { EPOCH_FIRST } from '../../../shared/lsn.ts';
 import type { Position } from '../../../shared/position.ts';
 import { assign } from '../../../shared/protocol/assigned.ts';
@@ -7,6 +7,7 @@ import type { ReplicaAnswer } from '../../../shared/protocol/messages.ts';
 import type { Sql } from '../../../shared/ports.ts';
 import type { Statement } from '../../../shared/tables/values.ts';
 import { executeRequest } from '../../execute-request.ts';
+import { leasedLeader } from '../../leased.ts';
 import { Random } from '../random.ts';
 import { Storage } from '../storage.ts';
 import type { Rows } from './task.ts';
@@ -18,6 +19,8 @@ const ASSIGNMENT: Assignment = {
   partition: 0,
   epoch: EPOCH_FIRST,
   revision: 1,
+  successor: null,
+  history: [],
   durability: 'async',
   leader: SELF,
   followers: [],
@@ -31,11 +34,8 @@ export class Scratch {
 
   constructor(random = new Random(0)) {
     this.#storage = new Storage({ now: () => 0, random: () => random.int64() });
-    this.#storage.transaction(() => {
-      assign(this.#storage, ASSIGNMENT, 0);
-      Leader.begin(this.#storage);
-    });
-    this.#leader = new Leader(this.#storage, ASSIGNMENT);
+    this.#storage.transaction(() => assign(this.#storage, ASSIGNMENT, 0));
+    this.#leader = leasedLeader(this.#storage);
   }
 
   get sql(): Sql {
