@@ -13,10 +13,14 @@ it('[TT1] a few seconds of torture break nothing that was promised', async () =>
         clients: 6,
         leader: 'weur',
         followers: ['enam', 'apac'],
+        durability: 'quorum',
         seed: 17,
         killEverySeconds: 2,
         evictEverySeconds: 1,
+        cutEverySeconds: 2,
+        failoverEverySeconds: 1,
         faultRate: 0.05,
+        isTraced: false,
       },
       directory,
     );
@@ -26,6 +30,8 @@ it('[TT1] a few seconds of torture break nothing that was promised', async () =>
     for (const kind of ['ok', 'fail', 'append', 'digest', 'final', 'rest']) expect(kinds).toContain(kind);
     for (const harm of ['kills', 'evicted replicas', 'messages lost'])
       expect(counts[harm]).toBeGreaterThan(0);
+    for (const harm of ['cuts', 'wishes'])
+      expect(Object.keys(counts).some((what) => what.startsWith(harm))).toBe(true);
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }

@@ -1,10 +1,12 @@
+import { toEpoch, toLsn } from '../../shared/lsn.ts';
 import { laterOf, type Position } from '../../shared/position.ts';
+import type { Durability } from '../../shared/protocol/settings.ts';
 import type { Region } from '../../shared/regions.ts';
 import { sleep } from '../http/server.ts';
-import type { Fail, Happening, Info, Ok } from '../simulator/history.ts';
+import type { Fail, Happening, Info, LostOf, Ok } from '../simulator/history.ts';
 import type { Random } from '../simulator/random.ts';
 import type { AskedTask } from '../simulator/client.ts';
-import { ask, type Asked, type Told } from './http.ts';
+import { ask, type Asked, type Lost, type Told } from './http.ts';
 import { type Journal, journaled } from './journal.ts';
 
 /** How often a client sends a request again, and how long it waits before. */
@@ -22,7 +24,12 @@ export interface Session {
   readonly name: string;
   seen: Position | null;
   token: string | null;
+  /** How often it was told that a failover lost what it had seen. */
+  losses: number;
 }
+
+/** What one operation knows: when it is tried again, it goes on from what it was told itself. */
+type Held = Pick<Session, 'seen' | 'token'>;
 
 interface ClientParts {
   readonly name: string;
@@ -31,6 +38,8 @@ interface ClientParts {
   readonly url: string;
   readonly regions: readonly Region[];
   readonly random: Random;
+  /** What every write's receipt must say was met. */
+  readonly durability: Durability;
   /** Whether this client may lose answers now. */
   readonly losesAnswers: () => boolean;
   readonly record: (happening: Happening) => void;
@@ -39,6 +48,9 @@ interface ClientParts {
 
 const LOST_ANSWERS = 0.05;
 const LOST_MS_MAX = 40;
+/** So many writes bear to wait for so long only until they are durable. */
+const IMPATIENT = 0.03;
+const IMPATIENT_MS = 50;
 /** A request that was answered and has a key is sometimes sent once more. */
 const ASKED_AGAIN = 0.1;
 
@@ -51,6 +63,16 @@ export class Client {
 
   constructor(parts: ClientParts) {
     this.#parts = parts;
+  }
+
+  /** Goes up when the session is told of a loss. */
+  get losses(): number {
+    return this.#parts.session.losses;
+  }
+
+  /** Whether the session's token says so: one of a newer epoch may not. */
+  hasSeen(ending: Ok | Fail | Info): boolean {
+    return ending.event === 'ok' && ending.token?.epoch === ending.position.epoch;
   }
 
   /** How the operation ended. */
@@ -67,7 +89,7 @@ export class Client {
       staleness_ms_max: task.stalenessMsMax,
       durability: task.durability,
       need: session.seen,
-      bound_ms: TRIES_MAX * (boundMs(task) + AGAIN_MS),
+      bound_ms: TRIES_MAX * (boundMs(task) + TRIES_MAX * AGAIN_MS),
       does:
         task.kind === 'write'
           ? { kind: 'write', key, reusesKey: false, effects: task.effects }
@@ -87,57 +109,89 @@ export class Client {
       user: task.user,
       consistency: task.consistency,
       stalenessMsMax: task.stalenessMsMax,
-      waitMs: task.waitMs,
+      waitMs: task.kind === 'read' ? task.waitMs : this.#patience(),
       key,
       timeoutMs: boundMs(task),
     };
     const maySendAgain = key !== null || task.kind === 'read';
+    const { seen, token } = session;
+    const held: Held = { seen, token };
     let mayHappen = false;
     for (let tries = 1; ; tries += 1) {
-      const told = await this.#ask(request);
-      // A token is of use also where the rest of the answer is not.
-      const token = told.kind === 'nothing' ? session.seen : told.token;
+      const told = await this.#ask(request, held);
+      const canTry = tries < TRIES_MAX;
       switch (told.kind) {
-        case 'done': {
-          if (key !== null) await this.#askAgain(op, request, told);
-          const { position, staleness_ms } = told;
-          return { event: 'ok', op, position, token, rows: this.#rowsOf(op, task, told), staleness_ms };
-        }
+        case 'done':
+          return this.#done(
+            op,
+            task,
+            told,
+            key === null ? null : await this.#askAgain(op, request, told, held),
+          );
         case 'refused':
-          return mayHappen
-            ? { event: 'info', op, token }
-            : { event: 'fail', op, code: told.code, position: null, token };
+          if (told.code === 'unavailable' && maySendAgain && canTry) break;
+          return this.#refused(op, mayHappen, told);
         case 'unknown':
         case 'nothing':
           mayHappen ||= task.kind === 'write' && told.hasArrived;
-          if (tries < TRIES_MAX && (maySendAgain || !told.hasArrived)) break;
+          if (canTry && (maySendAgain || !told.hasArrived)) break;
           return mayHappen
-            ? { event: 'info', op, token }
-            : { event: 'fail', op, code: 'lost', position: null, token };
+            ? { event: 'info', op, token: session.seen }
+            : { event: 'fail', op, code: 'lost', position: null, token: session.seen };
       }
-      await sleep(AGAIN_MS * this.#parts.random.fraction());
+      await sleep(AGAIN_MS * tries * this.#parts.random.fraction());
     }
   }
 
-  async #ask(request: Request): Promise<Told> {
-    const { session, random, regions, losesAnswers } = this.#parts;
+  /** A write that is not durable in so short a time has an unknown outcome. */
+  #patience(): number | null {
+    const { losesAnswers, random } = this.#parts;
+    return losesAnswers() && random.chance(IMPATIENT) ? IMPATIENT_MS : null;
+  }
+
+  /** `lost`: what was said to be lost when it was asked again. Then the answer before does not count any more. */
+  #done(op: number, task: AskedTask, told: Extract<Told, { kind: 'done' }>, lost: Lost | null): Ok | Info {
+    const { journal, durability, session } = this.#parts;
+    const { position, staleness_ms } = told;
+    if (task.kind === 'write' && told.durability !== durability)
+      journal.violation(
+        'I7',
+        `operation ${op} is acknowledged as ${told.durability}, and asked for ${durability}`,
+      );
+    const rows = this.#rowsOf(op, task, told);
+    const token = session.seen;
+    if (lost !== null) return { event: 'info', op, token, lost: lostOf(lost) };
+    return { event: 'ok', op, position, token, rows, staleness_ms };
+  }
+
+  /** A no to one message of a write is no answer about another. */
+  #refused(op: number, mayHappen: boolean, { code, lost }: Extract<Told, { kind: 'refused' }>): Fail | Info {
+    const token = this.#parts.session.seen;
+    const told = lost === null ? {} : { lost: lostOf(lost) };
+    return mayHappen
+      ? { event: 'info', op, token, ...told }
+      : { event: 'fail', op, code, position: null, token, ...told };
+  }
+
+  async #ask(request: Request, held: Held): Promise<Told> {
+    const { session, random, regions, losesAnswers, journal } = this.#parts;
     const isLost = losesAnswers() && random.chance(LOST_ANSWERS);
+    const sent = held.seen;
     const told = await ask({
       ...request,
-      token: session.token,
+      token: held.token,
       region: random.pick(regions),
       lostAfterMs: isLost ? random.between(0, LOST_MS_MAX) : null,
     });
-    if (told.kind !== 'nothing') this.#moveForward(told);
+    if (told.kind === 'nothing') return told;
+    const lost = told.kind === 'refused' ? told.lost : null;
+    journal.carried({ sent, token: told.token, position: told.kind === 'done' ? told.position : null, lost });
+    // A token is of use also where the rest of the answer is not.
+    if (lost !== null) session.losses += 1;
+    const isSetBack = lost !== null && isSame(session.seen, sent);
+    move(held, told, lost !== null);
+    move(session, told, isSetBack);
     return told;
-  }
-
-  #moveForward({ token, tokenText }: Exclude<Told, { kind: 'nothing' }>): void {
-    const { session } = this.#parts;
-    if (token === null) return;
-    const { seen } = session;
-    session.seen = seen === null ? token : laterOf(seen, token);
-    if (session.seen === token) session.token = tokenText;
   }
 
   /** The rows of the user's own statements: the journal's were added by this test. */
@@ -148,14 +202,43 @@ export class Client {
   }
 
   /** The same request once more must be answered with the same bytes, or not at all. */
-  async #askAgain(op: number, request: Request, first: Extract<Told, { kind: 'done' }>): Promise<void> {
-    if (!this.#parts.random.chance(ASKED_AGAIN)) return;
-    const again = await this.#ask(request);
-    if (again.kind === 'done' && again.body !== first.body)
-      this.#parts.journal.violation('K1', `operation ${op} was given two different answers for its key`);
+  async #askAgain(
+    op: number,
+    request: Request,
+    first: Extract<Told, { kind: 'done' }>,
+    held: Held,
+  ): Promise<Lost | null> {
+    const { random, journal } = this.#parts;
+    // Of a write that changed nothing no other leader knows.
+    const hasEntry = first.rows.at(-1)?.length !== 0;
+    if (!hasEntry || !random.chance(ASKED_AGAIN)) return null;
+    const again = await this.#ask(request, { ...held });
+    if (again.kind === 'done') journal.answeredAgain(op, first, again);
     if (again.kind === 'refused' && again.code === 'idempotency-conflict')
-      this.#parts.journal.violation('K1', `operation ${op} is told that its key was used with another body`);
+      journal.violation('K1', `operation ${op} is told that its key was used with another body`);
+    return again.kind === 'refused' ? again.lost : null;
   }
+}
+
+/** Forward, as every answer does; back only where it says that a failover lost what was seen. */
+function move(
+  known: Held,
+  { token, tokenText }: Exclude<Told, { kind: 'nothing' }>,
+  isSetBack: boolean,
+): void {
+  if (token === null || (!isSetBack && known.seen !== null && laterOf(known.seen, token) === known.seen))
+    return;
+  known.seen = token;
+  known.token = tokenText;
+}
+
+function isSame(a: Position | null, b: Position | null): boolean {
+  return a?.epoch === b?.epoch && a?.lsn === b?.lsn;
+}
+
+/** In whose log the position before it is, is known only when all is over. */
+function lostOf(lost: Lost): LostOf {
+  return { ...lost, instead: { epoch: toEpoch(1), lsn: toLsn(lost.from_lsn - 1) } };
 }
 
 /** A request is answered within this time, in milliseconds. */

@@ -56,7 +56,7 @@ export class MessageFaults {
 
 const MARK = 'torture: ';
 
-function injectedError(what: string): Error {
+export function injectedError(what: string): Error {
   return new Error(MARK + what);
 }
 
@@ -75,6 +75,6 @@ async function repeated<T>(handle: () => Promise<T>): Promise<T> {
   throw answer?.reason;
 }
 
-function sleep(ms: number): Promise<void> {
+export function sleep(ms: number): Promise<void> {
   return new Promise((done) => setTimeout(done, ms));
 }

@@ -15,7 +15,8 @@ export interface Asked {
   readonly consistency: Consistency;
   /** With `bounded`; null otherwise. */
   readonly stalenessMsMax: number | null;
-  readonly waitMs: number;
+  /** How long a read may wait, or a write for being durable; null where it does not say. */
+  readonly waitMs: number | null;
   /** The Idempotency-Key. */
   readonly key: string | null;
   readonly timeoutMs: number;
@@ -25,6 +26,12 @@ export interface Asked {
 
 export type Rows = readonly (readonly unknown[])[];
 
+export interface Lost {
+  readonly epoch: number;
+  readonly from_lsn: number;
+  readonly to_lsn: number;
+}
+
 /** What came back. `token` is what the answer's token has seen. */
 export type Told =
   | {
@@ -33,12 +40,16 @@ export type Told =
       readonly position: Position;
       readonly rows: readonly Rows[];
       readonly staleness_ms: number;
+      /** What the receipt says was met; null for a read. */
+      readonly durability: string | null;
       readonly token: Position | null;
       readonly tokenText: string | null;
     }
   | {
       readonly kind: 'refused';
       readonly code: string;
+      /** Of a `session-lost`: what the session, or its user, had seen. */
+      readonly lost: Lost | null;
       readonly token: Position | null;
       readonly tokenText: string | null;
     }
@@ -81,7 +92,7 @@ function headersOf({
     Authorization: `Bearer ${ADMIN_KEY}`,
     'Tidemark-Region': region,
     'Tidemark-Consistency': consistency,
-    Prefer: `wait=${waitMs / 1000}`,
+    ...(waitMs === null ? {} : { Prefer: `wait=${waitMs / 1000}` }),
     ...(token === null ? {} : { 'Tidemark-Session': token }),
     ...(stalenessMsMax === null ? {} : { 'Tidemark-Max-Staleness': String(stalenessMsMax / 1000) }),
     ...(user === null ? {} : { 'Tidemark-User': user }),
@@ -91,8 +102,9 @@ function headersOf({
 
 interface Body {
   readonly results: readonly { readonly rows: Rows }[];
-  readonly receipt: Position & { readonly staleness_ms: number };
+  readonly receipt: Position & { readonly staleness_ms: number; readonly durability: string | null };
   readonly code: string;
+  readonly lost?: Lost;
 }
 
 function read({ status, headers }: Response, body: string): Told {
@@ -102,9 +114,9 @@ function read({ status, headers }: Response, body: string): Told {
   // The runtime's own word for "the Worker broke": nothing of ours answered.
   if (type !== 'application/json' && type !== 'application/problem+json')
     return { kind: 'nothing', hasArrived: true };
-  const { results, receipt, code } = JSON.parse(body) as Body;
+  const { results, receipt, code, lost = null } = JSON.parse(body) as Body;
   if (status === 200) {
-    const { epoch, lsn, staleness_ms } = receipt;
+    const { epoch, lsn, staleness_ms, durability } = receipt;
     const position = positionOf(epoch, lsn);
     return {
       kind: 'done',
@@ -112,12 +124,13 @@ function read({ status, headers }: Response, body: string): Told {
       position,
       rows: results.map((result) => result.rows),
       staleness_ms,
+      durability,
       token,
       tokenText,
     };
   }
   if (code === 'outcome-unknown') return { kind: 'unknown', hasArrived: true, token, tokenText };
-  return { kind: 'refused', code, token, tokenText };
+  return { kind: 'refused', code, lost, token, tokenText };
 }
 
 /** The position in a token of one partition: `t1.KEY ID.0-EPOCH-LSN.MAC`, with or without `~SESSION ID` (shared/session/token.ts). */
