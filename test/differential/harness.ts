@@ -4,7 +4,8 @@ import path from 'node:path';
 import { present } from '../../shared/assert.ts';
 import type { FailureCode } from '../../shared/failure.ts';
 import { Follower } from '../../shared/follower/follower.ts';
-import { Leader, type LeaderEffect } from '../../shared/leader/leader.ts';
+import type { LeaderEffect } from '../../shared/leader/events.ts';
+import type { Leader } from '../../shared/leader/leader.ts';
 import { Log } from '../../shared/log/log.ts';
 import { EPOCH_FIRST } from '../../shared/lsn.ts';
 import { assign, loadAssigned } from '../../shared/protocol/assigned.ts';
@@ -13,6 +14,7 @@ import { MESSAGE_VERSION, type Batch, type ReplicaAnswer } from '../../shared/pr
 import { digest } from '../../shared/tables/digest.ts';
 import type { Statement } from '../../shared/tables/values.ts';
 import { executeRequest } from '../execute-request.ts';
+import { leasedLeader } from '../leased.ts';
 import { NodeSql } from '../simulator/node-sql.ts';
 import { dumpSchema, dumpTables, faults, Oracle, type PlainResult } from './oracle.ts';
 
@@ -35,6 +37,8 @@ function assignmentOf(self: typeof LEADER | typeof FOLLOWER): Assignment {
     partition: 0,
     epoch: EPOCH_FIRST,
     revision: 1,
+    successor: null,
+    history: [],
     leader: LEADER,
     followers: [{ ...FOLLOWER, membership: 'member' }],
     database: 'd',
@@ -85,12 +89,9 @@ export class Trio {
     this.#directory = where === 'disk' ? mkdtempSync(path.join(tmpdir(), 'differential-')) : null;
     this.#leaderSql = this.#open('leader');
     this.#followerSql = this.#open('follower');
-    this.#leaderSql.transaction(() => {
-      assign(this.#leaderSql, assignmentOf(LEADER), this.#now);
-      Leader.begin(this.#leaderSql);
-    });
+    this.#leaderSql.transaction(() => assign(this.#leaderSql, assignmentOf(LEADER), this.#now));
     this.#followerSql.transaction(() => assign(this.#followerSql, assignmentOf(FOLLOWER), this.#now));
-    this.#leader = new Leader(this.#leaderSql, assignmentOf(LEADER));
+    this.#leader = leasedLeader(this.#leaderSql, this.#now);
     this.#follower = this.#loadFollower();
   }
 
@@ -109,7 +110,7 @@ export class Trio {
       this.#leaderSql = this.#open('leader');
       this.#followerSql = this.#open('follower');
     }
-    this.#leader = new Leader(this.#leaderSql, assignmentOf(LEADER));
+    this.#leader = leasedLeader(this.#leaderSql, this.#now);
     this.#follower = this.#loadFollower();
   }
 

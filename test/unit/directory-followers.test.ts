@@ -39,6 +39,7 @@ describe('a new database', () => {
       followers: ['enam'],
       partitions: 1,
       durability: 'semi-sync',
+      automatic_failover_ms: null,
     };
     const effects = step({ kind: 'create', database: 'shop', settings, incarnation: 'one', now: 0 });
     expect(assignments(effects).map(({ durability }) => durability)).toEqual(['semi-sync', 'semi-sync']);
@@ -179,7 +180,13 @@ describe('joining', () => {
     make();
     expect(reported('unknown to the leader', 'enam')).toEqual([]);
     begin();
-    const settings: Settings = { leader: 'weur', followers: ['oc'], partitions: 1, durability: 'async' };
+    const settings: Settings = {
+      leader: 'weur',
+      followers: ['oc'],
+      partitions: 1,
+      durability: 'async',
+      automatic_failover_ms: null,
+    };
     step({ kind: 'create', database: 'shop', settings, incarnation: 'one', now: 0 });
     expect(reported('unknown to the leader', 'oc')).toEqual([]);
   });
@@ -313,7 +320,13 @@ describe('what is outstanding', () => {
 
   it('[FO15] nobody changes the followers of a database that is not ready', () => {
     expect([add('oc'), remove('oc')]).toEqual([[], []]);
-    const settings: Settings = { leader: 'weur', followers: [], partitions: 1, durability: 'async' };
+    const settings: Settings = {
+      leader: 'weur',
+      followers: [],
+      partitions: 1,
+      durability: 'async',
+      automatic_failover_ms: null,
+    };
     step({ kind: 'create', database: 'shop', settings, incarnation: 'one', now: 0 });
     expect([add('oc'), remove('oc'), joined('oc')]).toEqual([[], [], []]);
   });

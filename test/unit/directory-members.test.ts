@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { DirectoryEffect } from '../../shared/directory/directory.ts';
+import type { DirectoryEffect } from '../../shared/directory/events.ts';
 import type { Leadership } from '../../shared/protocol/assignment.ts';
 import { shortName } from '../../shared/protocol/names.ts';
 import type { Region } from '../../shared/regions.ts';

@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { Directory } from '../../durable-objects/directory.ts';
 import type { Settings } from '../../shared/protocol/settings.ts';
-import type { AssignReply } from '../../shared/protocol/messages.ts';
+import { HASH_OF_NOTHING } from '../../shared/log/entry.ts';
+import { EPOCH_FIRST, LSN_ZERO } from '../../shared/lsn.ts';
+import { LEASE_VERSION } from '../../shared/protocol/directory.ts';
+import type { AssignReply, FailoverWish, FenceReply, FenceRequest } from '../../shared/protocol/directory.ts';
 import type { Assignment } from '../../shared/protocol/assignment.ts';
 import { NodeSql } from '../simulator/node-sql.ts';
 
@@ -22,10 +25,18 @@ vi.mock('../../durable-objects/sql.ts', () => ({
   },
 }));
 
-const SETTINGS: Settings = { leader: 'weur', followers: ['enam'], partitions: 1, durability: 'async' };
+const SETTINGS: Settings = {
+  leader: 'weur',
+  followers: ['enam'],
+  partitions: 1,
+  durability: 'async',
+  automatic_failover_ms: null,
+};
 
 /** What the replica in enam is to do; all others confirm at once. */
 let follower: () => Promise<void>;
+/** What the leader is to do when it is pinged or fenced. */
+let leader: () => Promise<void>;
 /** What the replicas were asked to do, in its order. */
 let asked: string[];
 let directory: Directory;
@@ -33,6 +44,8 @@ let directory: Directory;
 beforeEach(async () => {
   vi.useFakeTimers();
   asked = [];
+  follower = atOnce;
+  leader = atOnce;
   const ask = async (what: string, name: string): Promise<void> => {
     asked.push(`${what} ${name.split('/').slice(3).join('/')}`);
     if (name.endsWith('/enam')) await follower();
@@ -45,6 +58,22 @@ beforeEach(async () => {
         return { epoch, revision, isSettled: true };
       },
       erase: async () => ask('erase', name),
+      status: async () => {
+        await ask('status', name);
+        await leader();
+        return { kind: 'leader' };
+      },
+      fence: async ({ epoch }: FenceRequest): Promise<FenceReply> => {
+        await ask('fence', name);
+        if (name.endsWith('/weur')) await leader();
+        const end = { epoch: EPOCH_FIRST, lsn: LSN_ZERO, hash: HASH_OF_NOTHING };
+        const known = { epoch: EPOCH_FIRST, revision: 1 };
+        return { kind: 'fenced', fence: epoch, ...known, end, isWhole: true, heard: LSN_ZERO };
+      },
+      reaches: async () => {
+        await ask('reaches', name);
+        return false;
+      },
     }),
   };
   const module = await import('../../durable-objects/directory.ts');
@@ -145,4 +174,109 @@ it('[DI13] a replica is not erased while it may still be told what to be', async
   late.resolve();
   await vi.advanceTimersByTimeAsync(0);
   expect(asked.at(-1)).toBe('erase enam');
+});
+
+const FORCED: FailoverWish = {
+  partition: 0,
+  to: null,
+  replica: null,
+  mode: 'forced',
+  accept_loss: false,
+  epoch: null,
+};
+const WEUR = { version: LEASE_VERSION, replica: { name: '', region: 'weur' as const }, epoch: EPOCH_FIRST };
+
+/** As the replica in weur asks. */
+async function lease() {
+  const record = await directory.lookup();
+  const name =
+    record?.partitions[0]?.history.length === 0 ? record.partitions[0].leader.name : 'shop/-/0/weur';
+  return directory.lease({ ...WEUR, replica: { ...WEUR.replica, name } });
+}
+
+it('[FF21] what becomes of a forced failover is said: refused, done with the new record, or that there is no database', async () => {
+  expect(await directory.failover(FORCED)).toEqual({ kind: 'absent' });
+  await directory.create('shop', SETTINGS);
+  expect(await directory.failover(FORCED)).toMatchObject({
+    kind: 'refused',
+    failure: { code: 'failover-refused' },
+  });
+  expect(await directory.failover({ ...FORCED, to: 'oc' })).toMatchObject({ kind: 'refused' });
+
+  leader = never;
+  expect(await lease()).toEqual({ kind: 'granted', ms: 10_000 });
+  const wished = directory.failover(FORCED);
+  const another = directory.failover(FORCED);
+  expect(await another).toMatchObject({ kind: 'refused', failure: { code: 'failover-refused' } });
+  await vi.advanceTimersByTimeAsync(9000);
+  expect((await directory.lookup())?.failovers).toMatchObject([{ mode: 'forced' }]);
+  expect(await lease()).toEqual({ kind: 'ended', epoch: 1 });
+  await vi.advanceTimersByTimeAsync(11_000);
+  expect(await wished).toMatchObject({
+    kind: 'done',
+    lost: null,
+    record: { failovers: [], partitions: [{ epoch: 2, leader: { region: 'enam' } }] },
+  });
+});
+
+it('[FF21] one that takes longer than a request does goes on, and says what it waits for', async () => {
+  vi.spyOn(console, 'error').mockImplementation(() => {});
+  await directory.create('shop', { ...SETTINGS, followers: ['enam', 'oc'], durability: 'quorum' });
+  leader = never;
+  follower = never;
+  const wished = directory.failover(FORCED);
+  await vi.advanceTimersByTimeAsync(25_000);
+  expect(await wished).toMatchObject({ kind: 'running', record: { partitions: [{ epoch: 1 }] } });
+  expect((await wished) as { detail: string }).toMatchObject({
+    detail: expect.stringContaining('enam') as string,
+  });
+  // Somebody else accepts that what is only there is lost; then one is enough, as soon as one answers.
+  const accepting = directory.failover({ ...FORCED, accept_loss: true });
+  await vi.advanceTimersByTimeAsync(100);
+  expect(await accepting).toMatchObject({
+    kind: 'done',
+    record: { partitions: [{ leader: { region: 'oc' } }] },
+  });
+});
+
+it('[FF14] one goes on by itself once enough replicas answer', async () => {
+  vi.spyOn(console, 'error').mockImplementation(() => {});
+  await directory.create('shop', { ...SETTINGS, followers: ['enam', 'oc'], durability: 'quorum' });
+  leader = never;
+  follower = never;
+  const wished = directory.failover(FORCED);
+  await vi.advanceTimersByTimeAsync(25_000);
+  expect((await wished).kind).toBe('running');
+  follower = atOnce;
+  await vi.advanceTimersByTimeAsync(61_000);
+  expect((await directory.lookup())?.partitions[0]).toMatchObject({ epoch: 2 });
+});
+
+it('[PF12] a planned failover that is not handed over ends its wait with what became of it', async () => {
+  await directory.create('shop', SETTINGS);
+  const wish = { ...FORCED, mode: 'planned', to: 'enam' } as const;
+  const wished = directory.failover(wish);
+  await vi.advanceTimersByTimeAsync(6000);
+  expect(await wished).toMatchObject({ kind: 'refused', failure: { code: 'unavailable' } });
+  const second = directory.failover(wish);
+  await vi.advanceTimersByTimeAsync(0);
+  await directory.erase();
+  expect(await second).toEqual({ kind: 'absent' });
+});
+
+it('[AF10] a leader that nobody reaches is replaced, and one that answers is not', async () => {
+  await directory.create('shop', SETTINGS);
+  expect(await directory.configure(5000)).toMatchObject({
+    record: { settings: { automatic_failover_ms: 5000 } },
+  });
+  await directory.suspect({ partition: 0, epoch: EPOCH_FIRST });
+  await vi.advanceTimersByTimeAsync(30_000);
+  expect((await directory.lookup())?.partitions[0]?.epoch).toBe(1);
+  leader = never;
+  await directory.suspect({ partition: 0, epoch: EPOCH_FIRST });
+  await vi.advanceTimersByTimeAsync(30_000);
+  expect((await directory.lookup())?.partitions[0]).toMatchObject({
+    epoch: 2,
+    history: [{ mode: 'automatic' }],
+  });
 });

@@ -1,7 +1,14 @@
-import { Directory, type DirectoryEffect, type DirectoryEvent } from '../../shared/directory/directory.ts';
+import { Directory } from '../../shared/directory/directory.ts';
+import type { DirectoryEffect, DirectoryEvent } from '../../shared/directory/events.ts';
+import { EPOCH_FIRST } from '../../shared/lsn.ts';
 import { Refusal } from '../../shared/failure.ts';
 import type { Assignment, Leadership } from '../../shared/protocol/assignment.ts';
-import type { DatabaseRecord, JoinReport } from '../../shared/protocol/messages.ts';
+import type {
+  DatabaseRecord,
+  LeaseReply,
+  LeaseRequest,
+  ReplicaReport,
+} from '../../shared/protocol/directory.ts';
 import { shortName } from '../../shared/protocol/names.ts';
 import type { Settings } from '../../shared/protocol/settings.ts';
 import type { Region } from '../../shared/regions.ts';
@@ -29,11 +36,19 @@ export function record(): DatabaseRecord | null {
   return directory.record();
 }
 
+export function leaseReply(request: LeaseRequest): LeaseReply {
+  return directory.leaseReply(request);
+}
+
+export function createReply(settings: Settings): string | null {
+  return directory.createReply(settings, 'another')?.kind ?? null;
+}
+
 export function step(event: DirectoryEvent): DirectoryEffect[] {
   try {
     return sql.transaction(() => directory.step(event));
   } catch (error) {
-    restart();
+    if (!(error instanceof Refusal)) restart();
     throw error;
   }
 }
@@ -75,6 +90,7 @@ export function make(settings: Partial<Settings> = {}): void {
     followers: ['enam'],
     partitions: 1,
     durability: 'async',
+    automatic_failover_ms: null,
     ...settings,
   };
   settle(step({ kind: 'create', database: 'shop', settings: all, incarnation: 'one', now: 0 }));
@@ -92,9 +108,13 @@ export function joined(short: string): DirectoryEffect[] {
   return reported('joined', short);
 }
 
-export function reported(kind: JoinReport['kind'], short: string): DirectoryEffect[] {
+export function reported(
+  kind: Exclude<ReplicaReport['kind'], 'handed over'>,
+  short: string,
+): DirectoryEffect[] {
   const replica = { name: PREFIX + short, region: 'oc' } as const;
-  return step({ kind: 'report', report: { kind, replica }, now: 3000 });
+  const epoch = record()?.partitions[0]?.epoch ?? EPOCH_FIRST;
+  return step({ kind: 'report', report: { kind, replica, epoch }, now: 3000 });
 }
 
 export function alarm(): DirectoryEffect[] {

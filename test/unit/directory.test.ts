@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Directory, type DirectoryEffect, type DirectoryEvent } from '../../shared/directory/directory.ts';
+import { Directory } from '../../shared/directory/directory.ts';
+import type { DirectoryEffect, DirectoryEvent } from '../../shared/directory/events.ts';
 import { all } from '../../shared/ports.ts';
 import { EPOCH_FIRST } from '../../shared/lsn.ts';
 import { type Assignment, roleOf } from '../../shared/protocol/assignment.ts';
@@ -12,6 +13,7 @@ const SETTINGS: Settings = {
   followers: ['enam', 'apac'],
   partitions: 1,
   durability: 'async',
+  automatic_failover_ms: null,
 };
 const NAMES = ['shop/one/0/weur', 'shop/one/0/enam', 'shop/one/0/apac'];
 
@@ -88,6 +90,8 @@ describe('creating', () => {
         epoch: 1,
         revision: 1,
         leader: { name: NAMES[0], region: 'weur' },
+        successor: null,
+        history: [],
         followers: [
           { name: NAMES[1], region: 'enam', membership: 'member' },
           { name: NAMES[2], region: 'apac', membership: 'member' },

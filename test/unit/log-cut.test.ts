@@ -96,7 +96,7 @@ describe('a log that is cut', () => {
   it('[LG16] keeps neither a request nor the text of a change for the place that it begins at', () => {
     const leader = written(5);
     const request = { id: 'id', fingerprint: 'f', answer: 'x'.repeat(400_000) };
-    leader.write([`"t"\t\t["${'y'.repeat(400_000)}"]`], 2000, request);
+    leader.write([`"t"\t\t["${'y'.repeat(400_000)}"]`], 2000, { request });
     expect(leader.log.cut(toLsn(6), 10_000)).toBe('done');
     expect(JSON.stringify(leader.content).length).toBeLessThan(1000);
     expect(leader.log.bytes).toBe(0);
@@ -125,7 +125,7 @@ describe('a log that is cut', () => {
     expect(replica.log.cut(toLsn(13), 1000)).toBe('done');
     replica.reload();
     replica.log.beginLeading();
-    const own = [1, 2].map((i) => replica.write([`"t"\t\t[${i}]`], i, null, toEpoch(3)));
+    const own = [1, 2].map((i) => replica.write([`"t"\t\t[${i}]`], i, {}, toEpoch(3)));
     replica.reload();
     expect(texts(replica.log.readAfter(toLsn(13), ALL))).toStrictEqual(texts(own));
     expect(replica.log.readAfter(toLsn(12), ALL)).toBeNull();
@@ -142,7 +142,7 @@ describe('a log that is cut', () => {
       }
       replica.log.beginLeading();
       for (let i = 0; i < 3; i += 1)
-        entries.push(replica.write([`"t"\t\t[${i}]`], i, null, toEpoch(epoch + 1)));
+        entries.push(replica.write([`"t"\t\t[${i}]`], i, {}, toEpoch(epoch + 1)));
     }
     for (let i = 0; i < 2; i += 1) {
       expect(texts(replica.log.readAfter(LSN_ZERO, ALL))).toStrictEqual(texts(entries));
@@ -174,7 +174,7 @@ describe('a log that begins after a snapshot', () => {
     const next = entryAfter(SNAPSHOT, { epoch: toEpoch(3), time: 1, changes: ['"t"\t\t[1]'] });
     replica.log.append([next], 99);
     replica.log.beginLeading();
-    const own = replica.write(['"t"\t\t[2]'], 2, null, toEpoch(4));
+    const own = replica.write(['"t"\t\t[2]'], 2, {}, toEpoch(4));
     replica.reload();
     expect(texts(replica.log.readAfter(toLsn(500), ALL))).toStrictEqual([next.text, own.text]);
   });
@@ -184,7 +184,7 @@ describe('a log that begins after a snapshot', () => {
     replica.log.readAfter(LSN_ZERO, ALL);
     replica.log.beginAfter({ ...SNAPSHOT, lsn: toLsn(20) }, null);
     replica.log.beginLeading();
-    const own = replica.write(['"t"\t\t[1]'], 1, null, toEpoch(4));
+    const own = replica.write(['"t"\t\t[1]'], 1, {}, toEpoch(4));
     expect(texts(replica.log.readAfter(toLsn(20), ALL))).toStrictEqual([own.text]);
   });
 
@@ -193,7 +193,7 @@ describe('a log that begins after a snapshot', () => {
     replica.log.beginAfter(SNAPSHOT, null);
     replica.log.beginLeading();
     replica.reload();
-    const own = [1, 2].map((i) => replica.write([`"t"\t\t[${i}]`], i, null, toEpoch(4)));
+    const own = [1, 2].map((i) => replica.write([`"t"\t\t[${i}]`], i, {}, toEpoch(4)));
     expect(replica.log.cut(toLsn(500), 100)).toBe('done');
     replica.reload();
     expect(texts(replica.log.readAfter(toLsn(500), ALL))).toStrictEqual(texts(own));

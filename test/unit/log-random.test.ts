@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LOG_LIMITS, type LogLimits } from '../../shared/limits.ts';
-import { type ChainEnd, hashOf, HASH_OF_NOTHING, type RecordedRequest } from '../../shared/log/entry.ts';
+import { type ChainEnd, hashOf } from '../../shared/log/entry.ts';
 import type { ReadBound } from '../../shared/log/log.ts';
 import { Outgoing } from '../../shared/log/outgoing.ts';
-import type { StoredEntry } from '../../shared/log/tail.ts';
-import { type Epoch, EPOCH_FIRST, LSN_ZERO, toEpoch, toLsn } from '../../shared/lsn.ts';
+import { toLsn } from '../../shared/lsn.ts';
+import { bytes, LogModel, within } from './log-model.ts';
 import { entryAfter, LogReplica, texts } from './log-replica.ts';
 
 const runs = Number(process.env['FUZZ_RUNS'] ?? 150);
@@ -24,6 +24,7 @@ const LIMITS: LogLimits = {
 interface NewEntry {
   readonly changes: number;
   readonly hasRequest: boolean;
+  readonly hasUser: boolean;
   readonly text: string;
 }
 
@@ -33,6 +34,7 @@ type Step =
   | { readonly do: 'change role' | 'reload' }
   | { readonly do: 'begin after a snapshot'; readonly isRolledBack: boolean }
   | { readonly do: 'cut'; readonly at: number; readonly rowsMax: number; readonly isRolledBack: boolean }
+  | { readonly do: 'truncate'; readonly at: number; readonly isRolledBack: boolean }
   | { readonly do: 'read'; readonly at: number; readonly bound: ReadBound };
 
 const fraction = fc.double({ min: 0, max: 1, noNaN: true });
@@ -44,6 +46,7 @@ const newEntry = fc.record({
     { weight: 1, arbitrary: fc.integer({ min: 2, max: 12 }) },
   ),
   hasRequest: fc.nat(9).map((n) => n === 0),
+  hasUser: fc.nat(9).map((n) => n === 0),
   text: fc.tuple(fc.constantFrom('x', 'é', '☃', '🌊'), bytesMax).map(([char, count]) => char.repeat(count)),
 });
 const steps: fc.Arbitrary<Step[]> = fc.array(
@@ -67,6 +70,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
         isRolledBack,
       }),
     },
+    { weight: 3, arbitrary: fc.record({ do: fc.constant('truncate'), at: fraction, isRolledBack }) },
     {
       weight: 4,
       arbitrary: fc.record({
@@ -79,96 +83,9 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
   { maxLength: 40, size: 'max' },
 );
 
-interface Known extends StoredEntry {
-  /** Of what this replica wrote; 0 where it was received. */
-  readonly changesHere: number;
-}
-
-/** What the log must be: every entry since the last snapshot, and the places at which a hash must be stored. */
-class Model {
-  base: ChainEnd = { epoch: EPOCH_FIRST, lsn: LSN_ZERO, hash: HASH_OF_NOTHING };
-  entries: Known[] = [];
-  start = 0;
-  knownAt: number | null = null;
-  readonly places = new Set([0]);
-  epoch: Epoch = EPOCH_FIRST;
-  isLeading = false;
-  hasWritten = false;
-  /** Where the part that this replica wrote last ends, and the text behind its last mark. */
-  #writtenTo = -1;
-  #charsSinceMark = 0;
-
-  get end(): ChainEnd {
-    return this.entries.at(-1)?.end ?? this.base;
-  }
-
-  after(lsn: number): readonly Known[] {
-    return this.entries.slice(lsn - this.base.lsn);
-  }
-
-  placeAtOrBefore(lsn: number): number {
-    return Math.max(...[...this.places].filter((place) => place <= lsn && place >= this.start));
-  }
-
-  changeRole(): void {
-    this.isLeading = !this.isLeading;
-    this.epoch = toEpoch(this.epoch + 1);
-    if (!this.isLeading || this.#writtenTo === this.end.lsn) return;
-    this.places.add(this.end.lsn);
-    this.#charsSinceMark = 0;
-    this.#writtenTo = this.end.lsn;
-  }
-
-  wrote(entry: StoredEntry, changes: number, request: RecordedRequest | null): void {
-    const { lsn, epoch } = entry.end;
-    this.#charsSinceMark += entry.text.length;
-    const isDue = lsn % LIMITS.hashedEntriesEvery === 0 || this.#charsSinceMark > LIMITS.hashedCharsEvery;
-    if (changes > 1 || request !== null || epoch !== this.end.epoch || isDue) {
-      this.places.add(lsn);
-      this.#charsSinceMark = 0;
-    }
-    this.entries.push({ ...entry, changesHere: changes });
-    this.#writtenTo = lsn;
-    this.hasWritten = true;
-  }
-
-  received(entries: readonly StoredEntry[], knownAt: number): void {
-    this.entries.push(...entries.map((entry) => ({ ...entry, changesHere: 0 })));
-    this.places.add(this.end.lsn);
-    this.knownAt = knownAt;
-  }
-
-  beginAfter(end: ChainEnd, knownAt: number | null): void {
-    this.base = end;
-    this.entries = [];
-    this.start = end.lsn;
-    this.knownAt = knownAt;
-    this.places.clear();
-    this.places.add(end.lsn);
-    this.isLeading = false;
-    this.hasWritten = false;
-    this.#writtenTo = -1;
-  }
-}
-
-function bytes(entries: readonly StoredEntry[]): number {
-  return new TextEncoder().encode(entries.map((entry) => entry.text).join('')).length;
-}
-
-function within(entries: readonly StoredEntry[], bound: ReadBound): readonly StoredEntry[] {
-  let chars = 0;
-  const given: StoredEntry[] = [];
-  for (const entry of entries) {
-    chars += entry.text.length;
-    if (given.length > 0 && (given.length >= bound.entries || chars > bound.chars)) break;
-    given.push(entry);
-  }
-  return given;
-}
-
 class Run {
   readonly #replica = new LogReplica(LIMITS);
-  readonly #model = new Model();
+  readonly #model = new LogModel(LIMITS);
   #outgoing = new Outgoing(this.#replica.log, LIMITS);
   #time = 1000;
 
@@ -190,6 +107,9 @@ class Run {
         break;
       case 'cut':
         this.#cut(step);
+        break;
+      case 'truncate':
+        this.#truncate(step);
         break;
       case 'read':
         this.#read(this.#lsnAt(step.at), step.bound);
@@ -217,10 +137,16 @@ class Run {
 
   #write(entries: readonly NewEntry[]): void {
     for (const entry of entries) {
-      const { changes, hasRequest } = entry;
+      const { changes, hasRequest, hasUser } = entry;
+      const user = hasUser ? `\ud800 ${this.#time}` : null;
       const request = hasRequest ? { id: `é ${this.#time}`, fingerprint: 'f', answer: '{}' } : null;
-      const stored = this.#replica.write(this.#lines(entry), (this.#time += 1), request, this.#model.epoch);
-      this.#model.wrote(stored, changes, request);
+      const stored = this.#replica.write(
+        this.#lines(entry),
+        (this.#time += 1),
+        { request, user },
+        this.#model.epoch,
+      );
+      this.#model.wrote(stored, changes, { request, user });
       this.#outgoing.push(stored);
     }
   }
@@ -264,6 +190,27 @@ class Run {
     expect(removed).toBeLessThanOrEqual(rowsMax);
     if (result === 'more') expect(removed).toBeGreaterThan(0);
     else this.#nothingRemains();
+  }
+
+  #truncate({ at, isRolledBack }: Extract<Step, { do: 'truncate' }>): void {
+    const lsn = Math.max(this.#lsnAt(at), this.#model.start);
+    const to = this.#endAt(lsn);
+    const other = { ...to, hash: hashOf(`other ${this.#time}`) };
+    const { content } = this.#replica;
+    expect(this.#replica.log.truncate(other)).toBe(false);
+    expect(this.#replica.log.truncate({ ...other, lsn: toLsn(this.#model.end.lsn + 1) })).toBe(false);
+    if (this.#model.start > this.#model.base.lsn)
+      expect(this.#replica.log.truncate(this.#endAt(this.#model.start - 1))).toBe(false);
+    expect(this.#replica.content).toStrictEqual(content);
+    if (isRolledBack) return this.#rollBack(() => this.#replica.log.truncate(to));
+    expect(this.#replica.log.truncate(to)).toBe(true);
+    this.#model.truncate(lsn);
+    this.#outgoing = new Outgoing(this.#replica.log, LIMITS);
+  }
+
+  #endAt(lsn: number): ChainEnd {
+    const { base, entries } = this.#model;
+    return entries[lsn - base.lsn - 1]?.end ?? base;
   }
 
   #rollBack(work: () => void): void {
@@ -332,7 +279,7 @@ class Run {
 
 describe(`random logs: FUZZ_SEED=${seed} FUZZ_RUNS=${runs} npx vitest run test/unit/log-random.test.ts`, () => {
   it(
-    '[LG23] whatever was written, received, cut and loaded again, every reading is what the model says',
+    '[LG23] whatever was written, received, cut, truncated and loaded again, every reading is what the model says',
     () => {
       fc.assert(
         fc.property(steps, (sequence) => {

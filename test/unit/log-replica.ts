@@ -1,5 +1,5 @@
 import { LOG_LIMITS, type LogLimits } from '../../shared/limits.ts';
-import { type ChainEnd, encodeEntry, hashOf, type RecordedRequest } from '../../shared/log/entry.ts';
+import { type ChainEnd, encodeEntry, hashOf, type Origin } from '../../shared/log/entry.ts';
 import { createLog, Log } from '../../shared/log/log.ts';
 import type { StoredEntry } from '../../shared/log/tail.ts';
 import { type Epoch, EPOCH_FIRST, toLsn } from '../../shared/lsn.ts';
@@ -31,7 +31,7 @@ export class LogReplica {
   write(
     lines: readonly string[],
     time: number,
-    request: RecordedRequest | null = null,
+    origin: Partial<Origin> = {},
     epoch: Epoch = EPOCH_FIRST,
   ): StoredEntry {
     return this.sql.transaction(() => {
@@ -39,7 +39,7 @@ export class LogReplica {
         run(this.sql, 'INSERT INTO _tidemark_changes (time, line) VALUES (?, ?)', time, line);
       const captured = this.log.capture();
       captured.expectMore();
-      return this.log.close(epoch, captured.read(), request);
+      return this.log.close(epoch, captured.read(), { request: null, user: null, ...origin });
     });
   }
 
@@ -84,7 +84,7 @@ export function entryAfter(
   }: { readonly epoch: Epoch; readonly time: number; readonly changes: readonly string[] },
 ): StoredEntry {
   const position = { epoch, lsn: toLsn(end.lsn + 1) };
-  const text = encodeEntry({ position, time, previous: end.hash, request: null, changes });
+  const text = encodeEntry({ position, time, previous: end.hash, request: null, user: null, changes });
   return { end: { ...position, hash: hashOf(text) }, text, time };
 }
 

@@ -46,7 +46,7 @@ class Writer {
         1000 + this.texts.length,
         line,
       );
-    const entry = this.log.close(epoch, grown(this.log), request);
+    const entry = this.log.close(epoch, grown(this.log), { request, user: null });
     this.texts.push(entry.text);
     return entry;
   }
@@ -210,7 +210,7 @@ describe('the log that a follower receives', () => {
     const own: StoredEntry[] = [];
     for (let i = 0; i < 3; i += 1) {
       run(sql, 'INSERT INTO _tidemark_changes (time, line) VALUES (9, ?)', `"t"\t\t[${100 + i}]`);
-      own.push(log.close(toEpoch(2), grown(log), null));
+      own.push(log.close(toEpoch(2), grown(log), { request: null, user: null }));
     }
     const again = new Log(sql);
     expect(again.position).toStrictEqual({ epoch: 2, lsn: 8 });

@@ -1,5 +1,7 @@
-import { Follower, type FollowerEffect, type FollowerEvent } from '../../shared/follower/follower.ts';
-import { Leader, type LeaderEffect, type LeaderEvent } from '../../shared/leader/leader.ts';
+import type { FollowerEffect, FollowerEvent } from '../../shared/follower/events.ts';
+import { Follower } from '../../shared/follower/follower.ts';
+import type { LeaderEffect, LeaderEvent } from '../../shared/leader/events.ts';
+import type { Leader } from '../../shared/leader/leader.ts';
 import { LOG_LIMITS, type LogLimits } from '../../shared/limits.ts';
 import type { ChainEnd } from '../../shared/log/entry.ts';
 import { Log } from '../../shared/log/log.ts';
@@ -14,6 +16,7 @@ import {
 } from '../../shared/protocol/messages.ts';
 import type { Durability } from '../../shared/protocol/settings.ts';
 import { executeRequest } from '../execute-request.ts';
+import { leasedLeader } from '../leased.ts';
 import { NodeSql } from '../simulator/node-sql.ts';
 
 // A leader and followers without shells around them: each message arrives, late, twice or never, as a test wills.
@@ -33,6 +36,8 @@ export function assignmentOf(durability: Durability, followers: readonly Followe
     partition: 0,
     epoch: EPOCH_FIRST,
     revision: 1,
+    successor: null,
+    history: [],
     durability,
     leader: LEADER,
     followers,
@@ -48,8 +53,7 @@ export class LoneLeader {
 
   constructor(assignment: Assignment, own: Partial<LogLimits> = {}) {
     assign(this.sql, assignment, 0);
-    Leader.begin(this.sql);
-    this.core = new Leader(this.sql, assignment, { ...LOG_LIMITS, ...own });
+    this.core = leasedLeader(this.sql, 0, { ...LOG_LIMITS, ...own });
     this.write('CREATE TABLE t (a)');
     for (const { name } of assignment.followers) this.step({ kind: 'send-failed', follower: name, now: 0 });
   }
@@ -65,13 +69,13 @@ export class LoneLeader {
   }
 
   /** What it answers the follower that asks for entries. */
-  batchAfter(after: ChainEnd, now = 0): Batch {
+  batchAfter(after: ChainEnd, now = this.#now): Batch {
     const [effect] = this.step({ kind: 'pull', call: 2, now, request: { ...BY, after } });
     if (effect?.kind !== 'pulled' || effect.reply.kind !== 'batch') throw new Error('entries are given');
     return effect.reply.batch;
   }
 
-  copied(request: CopyRequest, now = 0) {
+  copied(request: CopyRequest, now = this.#now) {
     const [effect, ...others] = this.step({ kind: 'copy', call: 3, now, request });
     if (effect?.kind !== 'copied') throw new Error('a copy is answered');
     return { reply: effect.reply, others };
@@ -134,7 +138,7 @@ export class LoneFollower {
   }
 
   #load(): Follower {
-    return new Follower(this.sql, { assignment: this.#assignment, at: 0 });
+    return new Follower(this.sql, { assignment: this.#assignment, at: 0, fence: EPOCH_FIRST });
   }
 }
 

@@ -3,7 +3,7 @@ import type { Leadership, ReplicaRef } from '../../shared/protocol/assignment.ts
 import { shortName } from '../../shared/protocol/names.ts';
 import { REGIONS, type Region } from '../../shared/regions.ts';
 import type { Env } from '../../workers/env.ts';
-import { candidatesOf, nearestRegion, placeOf } from '../../workers/placement.ts';
+import { candidatesOf, nearestRegion, placeOf, sparesOf } from '../../workers/placement.ts';
 import { recordFor } from './router-fakes.ts';
 
 const SIMULATING = { TIDEMARK_SIMULATE_REGIONS: 'true' } as Env;
@@ -20,7 +20,13 @@ function requestFrom(region: string | null, cf?: object): Request {
 const TOKYO = placeOf(SIMULATING, requestFrom('apac-ne'));
 
 function leadershipOf(leader: Region, followers: readonly Region[]): Leadership {
-  const settings = { leader, followers, partitions: 1, durability: 'async' } as const;
+  const settings = {
+    leader,
+    followers,
+    partitions: 1,
+    durability: 'async',
+    automatic_failover_ms: null,
+  } as const;
   const [leadership] = recordFor('d', 'i', settings).partitions;
   if (leadership === undefined) throw new Error('no partition');
   return leadership;
@@ -81,6 +87,19 @@ describe('placement', () => {
     expect(candidates(leadership, 'ada', ['apac', 'apac/2'])).toEqual([]);
     // There is nobody to ask instead of a leader.
     expect(candidates(leadershipOf('apac', []), 'ada', ['apac'])).toEqual(['apac']);
+    expect(candidates(leadershipOf('apac', ['enam']), 'ada', ['apac', 'enam'])).toEqual(['apac']);
+    expect(candidates(leadershipOf('apac', ['weur', 'enam']), 'ada', ['apac'])).toEqual(['weur', 'enam']);
+  });
+
+  it('[RT16] has the followers as spares, the nearest region first, without those that are avoided', () => {
+    const leadership = leadershipOf('apac', ['weur', 'enam', 'oc', 'oc']);
+    const spares = (avoided: readonly string[]) =>
+      sparesOf(TOKYO, leadership, {
+        affinity: () => 'ada',
+        isAvoided: (replica) => avoided.includes(shortName(replica)),
+      }).map(shortName);
+    expect(spares([]).map((short) => short.slice(0, 2))).toEqual(['oc', 'oc', 'we', 'en']);
+    expect(spares(['oc', 'oc/2'])).toEqual(['weur', 'enam']);
   });
 
   it('[PL6] asks who reads only where there is a choice', () => {

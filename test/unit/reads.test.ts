@@ -26,6 +26,7 @@ function request(own: Partial<ReadRequest> = {}): ReadRequest {
   return {
     version: MESSAGE_VERSION,
     statements: [{ sql: 'SELECT 1', params: [] }],
+    seen: null,
     need: null,
     staleness_ms_max: null,
     wait_ms: 1000,

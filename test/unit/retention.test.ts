@@ -67,6 +67,23 @@ it('[RN2] nor by a leader that has just woken, and has not heard of it', () => {
   stage.close();
 });
 
+it('[RN2] nor by one that is asked, late, for what it has cut before', () => {
+  const stage = stageOf({});
+  const late = logOf(stage, 'enam').end;
+  for (let i = 0; i < 10; i += 1) {
+    write(stage, 10);
+    settle(stage);
+  }
+  const needed = logOf(stage, 'enam').end.lsn;
+  expect(logOf(stage, 'weur').start.lsn).toBeGreaterThan(late.lsn);
+  stage.host('enam').crash();
+  stage.host('weur').evict();
+  stage.pull('enam', late);
+  write(stage, 100);
+  expect(logOf(stage, 'weur').start.lsn).toBeLessThanOrEqual(needed);
+  stage.close();
+});
+
 it('[RN3] until it is too much, or too old', () => {
   const big = stageOf({ claimBytesMax: 3000 });
   big.host('enam').crash();

@@ -10,9 +10,24 @@ describe('databases', () => {
     expect(created.status).toBe(201);
     const shape = {
       database: deployment.database,
-      settings: { leader: 'oc', followers: [], partitions: 1, durability: 'async' },
+      settings: {
+        leader: 'oc',
+        followers: [],
+        partitions: 1,
+        durability: 'async',
+        automatic_failover_seconds: null,
+      },
       partitions: [
-        { partition: 0, epoch: 1, revision: 1, leader: 'oc', followers: [], members: [], joining: [] },
+        {
+          partition: 0,
+          epoch: 1,
+          revision: 1,
+          leader: 'oc',
+          followers: [],
+          members: [],
+          joining: [],
+          failover: null,
+        },
       ],
     };
     expect(await created.json()).toEqual(shape);

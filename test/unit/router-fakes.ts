@@ -1,31 +1,35 @@
 import { router } from '../../workers/router.ts';
+import type { LostEntriesQuery } from '../../shared/lost-entry.ts';
 import type { Env } from '../../workers/env.ts';
-import { Directory, type DirectoryEvent } from '../../shared/directory/directory.ts';
+import { Directory } from '../../shared/directory/directory.ts';
+import type { DirectoryEvent } from '../../shared/directory/events.ts';
 import { recordOf } from '../../shared/directory/record.ts';
 import { type Failure, Refusal } from '../../shared/failure.ts';
-import type { Behind } from '../../shared/log/lag.ts';
 import { toEpoch, toLsn } from '../../shared/lsn.ts';
 import type { Position } from '../../shared/position.ts';
+import type { Leadership } from '../../shared/protocol/assignment.ts';
+import type {
+  ExecuteRequest,
+  ReadRequest,
+  ReapplyRequest,
+  Relayed,
+  ReplicaAnswer,
+} from '../../shared/protocol/messages.ts';
+import type { ReplicaRpc, SessionRpc } from '../../shared/protocol/rpc.ts';
 import type {
   ChangeReply,
   DatabaseRecord,
-  DirectoryRpc,
-  ExecuteRequest,
-  FollowerState,
+  FailoverReply,
+  FailoverWish,
   FollowerWish,
-  JoinReport,
-  LineStatus,
-  ReadRequest,
-  Relayed,
-  ReplicaAnswer,
-  ReplicaRpc,
-  ReplicaStatus,
-  SessionRpc,
-  StorageStatus,
-} from '../../shared/protocol/messages.ts';
+  ReplicaReport,
+  Suspicion,
+} from '../../shared/protocol/directory.ts';
+import type { DirectoryRpc } from '../../shared/protocol/rpc.ts';
 import { shortName } from '../../shared/protocol/names.ts';
 import type { Settings } from '../../shared/protocol/settings.ts';
 import type { Region } from '../../shared/regions.ts';
+import { Devices } from '../../shared/session/devices.ts';
 import { NodeSql } from '../simulator/node-sql.ts';
 
 const ADMIN_KEY = 'test-admin-key';
@@ -52,6 +56,12 @@ export class FakeReplica implements ReplicaRpc {
   onRead: (request: ReadRequest) => ReplicaAnswer | Promise<ReplicaAnswer> = () => done(1);
   onStatus: ReplicaRpc['status'] = async () => ({ kind: 'unassigned' });
   onDigest: ReplicaRpc['digest'] = async () => ({ kind: 'unassigned' });
+  onLostEntries: ReplicaRpc['lostEntries'] = async () => [];
+  onLostEntry: ReplicaRpc['lostEntry'] = async () => null;
+  onReapply: (request: ReapplyRequest) => ReplicaAnswer | Promise<ReplicaAnswer> = () => done(1);
+  readonly reapplied: ReapplyRequest[] = [];
+  /** What it was told to have been applied again, and where. */
+  readonly told: (readonly [lost: Position, applied: Position])[] = [];
 
   async execute(request: ExecuteRequest): Promise<ReplicaAnswer> {
     this.calls.push({ method: 'execute', ...request });
@@ -71,7 +81,26 @@ export class FakeReplica implements ReplicaRpc {
     return this.onDigest();
   }
 
+  async lostEntries(query: LostEntriesQuery) {
+    return this.onLostEntries(query);
+  }
+
+  async lostEntry(position: Position) {
+    return this.onLostEntry(position);
+  }
+
+  async lostEntryApplied(position: Position, applied: Position) {
+    this.told.push([position, applied]);
+  }
+
+  async reapply(request: ReapplyRequest) {
+    this.reapplied.push(request);
+    return this.onReapply(request);
+  }
+
   assign = notAsked;
+  fence = notAsked;
+  reaches = notAsked;
   append = notAsked;
   pull = notAsked;
   copy = notAsked;
@@ -85,6 +114,11 @@ async function notAsked(): Promise<never> {
 /** The core of a real directory, whose replicas confirm all they are told. */
 class FakeDirectory implements DirectoryRpc {
   lookups = 0;
+  readonly wishes: FailoverWish[] = [];
+  readonly suspicions: Suspicion[] = [];
+  onFailover: (wish: FailoverWish) => FailoverReply = () => ({ kind: 'absent' });
+  /** Changes what it tells, as a failover would. */
+  told: (record: DatabaseRecord) => DatabaseRecord = (record) => record;
   readonly #core = new Directory(new NodeSql());
   readonly #incarnation: () => string;
 
@@ -93,7 +127,8 @@ class FakeDirectory implements DirectoryRpc {
   }
 
   get record(): DatabaseRecord | null {
-    return this.#core.record();
+    const record = this.#core.record();
+    return record === null ? null : this.told(record);
   }
 
   async create(database: string, settings: Settings) {
@@ -123,8 +158,23 @@ class FakeDirectory implements DirectoryRpc {
     return this.#change({ kind: 'remove-follower', region, replica, now: 0 });
   }
 
-  async report(report: JoinReport) {
+  async report(report: ReplicaReport) {
     this.#step({ kind: 'report', report, now: 0 });
+  }
+
+  async failover(wish: FailoverWish) {
+    this.wishes.push(wish);
+    return this.onFailover(wish);
+  }
+
+  async suspect(suspicion: Suspicion) {
+    this.suspicions.push(suspicion);
+  }
+
+  lease = notAsked;
+
+  async configure(automatic_failover_ms: number | null) {
+    return this.#change({ kind: 'configure', automatic_failover_ms, now: 0 });
   }
 
   #change(event: DirectoryEvent): ChangeReply {
@@ -149,17 +199,31 @@ class FakeDirectory implements DirectoryRpc {
 }
 
 class FakeSession implements SessionRpc {
-  readonly positions = new Map<number, Position>();
+  readonly #devices = new Devices(new NodeSql());
   isDown = false;
+
+  /** The newest of the first partition. */
+  get position(): Position | undefined {
+    return this.#devices.seen()[0]?.[1];
+  }
+
+  set(...positions: readonly Position[]): void {
+    for (const position of positions) this.#devices.advance(0, position);
+  }
 
   async advance(partition: number, position: Position) {
     if (this.isDown) throw new Error('session is down');
-    this.positions.set(partition, position);
+    this.#devices.advance(partition, position);
+  }
+
+  async rewind(partition: number, lost: Position, instead: Position) {
+    if (this.isDown) throw new Error('session is down');
+    this.#devices.rewind(partition, { lost, instead });
   }
 
   async seen() {
     if (this.isDown) throw new Error('session is down');
-    return [...this.positions];
+    return this.#devices.seen();
   }
 }
 
@@ -220,12 +284,16 @@ export class FakeDeployment {
   }
 
   /** Leader in weur, follower in enam. */
-  async withDatabase(followers: readonly Region[] = ['enam']): Promise<this> {
+  async withDatabase(
+    followers: readonly Region[] = ['enam'],
+    automatic_failover_ms: number | null = null,
+  ): Promise<this> {
     await this.directory.create(this.database, {
       leader: 'weur',
       followers,
       partitions: 1,
       durability: 'async',
+      automatic_failover_ms,
     });
     return this;
   }
@@ -276,45 +344,6 @@ export class FakeDeployment {
   }
 }
 
-/** Of a replica that holds what follows `log_after`; sizes that no two of them share. */
-function storage(database_bytes: number): StorageStatus {
-  return { database_bytes, log_bytes: database_bytes / 2, log_after: toLsn(0) };
-}
-
-/** Behind by what an LSN of `head` makes of it: each entry has ten bytes and a tenth of a second. */
-export function lag(lsn: number, head: number): Behind {
-  const entries = head - lsn;
-  return { lsn: toLsn(lsn), lag_entries: entries, lag_bytes: entries * 10, lag_seconds: entries / 10 };
-}
-
-export function leaderStatus(lsn: number, followers: readonly LineStatus[] = []): ReplicaStatus {
-  return {
-    kind: 'leader',
-    epoch: toEpoch(1),
-    revision: 1,
-    head: at(lsn),
-    settled: toLsn(lsn),
-    followers,
-    held: 0,
-    storage: storage(8192),
-  };
-}
-
-export function followerStatus(lsn: number, state: FollowerState = 'streaming'): ReplicaStatus {
-  return {
-    kind: 'follower',
-    epoch: toEpoch(1),
-    revision: 1,
-    applied: state === 'installing' ? null : at(lsn),
-    head: at(lsn),
-    state,
-    detail: null,
-    staleness_ms: state === 'installing' ? null : 1500,
-    waiting: 0,
-    storage: storage(4096),
-  };
-}
-
 export interface ProblemBody {
   readonly type: string;
   readonly title: string;
@@ -346,4 +375,14 @@ export async function tokenAt(deployment: FakeDeployment, lsn: number): Promise<
   deployment.leader.calls.length = 0;
   if (token === null) throw new Error('a write gave no token');
   return token;
+}
+
+/** The record once the follower has become the leader. */
+export function promoted(record: DatabaseRecord): DatabaseRecord {
+  const partitions = record.partitions.map((leadership): Leadership => {
+    const [first] = leadership.followers;
+    if (first === undefined) throw new Error('nobody can lead');
+    return { ...leadership, epoch: toEpoch(2), revision: 2, leader: first, followers: [] };
+  });
+  return { ...record, partitions };
 }

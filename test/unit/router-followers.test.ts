@@ -27,7 +27,13 @@ describe('adding a follower', () => {
     ]);
     expect(await answer.json()).toEqual({
       database: deployment.database,
-      settings: { leader: 'weur', followers: ['enam', 'oc'], partitions: 1, durability: 'async' },
+      settings: {
+        leader: 'weur',
+        followers: ['enam', 'oc'],
+        partitions: 1,
+        durability: 'async',
+        automatic_failover_seconds: null,
+      },
       partitions: [
         {
           partition: 0,
@@ -37,6 +43,7 @@ describe('adding a follower', () => {
           followers: ['enam', 'oc'],
           members: ['enam'],
           joining: ['oc/2'],
+          failover: null,
         },
       ],
     });

@@ -1,7 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
 import { Exposition } from '../../workers/exposition.ts';
 import { METRICS_DATABASES_MAX } from '../../workers/metrics.ts';
-import { FakeDeployment, followerStatus, lag, leaderStatus, problemOf } from './router-fakes.ts';
+import { FakeDeployment, problemOf } from './router-fakes.ts';
+import { followerStatus, lag, leaderStatus } from './status-fakes.ts';
 
 const HEAD = /^# HELP (\w+) [^\n]+\n# TYPE \1 gauge$/;
 const SAMPLE = /^(\w+)(?:\{((?:\w+="(?:[^"\\\n]|\\[\\"n])*",?)*)\})? (-?[\d.e+]+|[+-]Inf|NaN)$/;
@@ -42,6 +43,7 @@ async function withStatus(): Promise<FakeDeployment> {
   const line = {
     follower,
     failures: 0,
+    detail: null,
     sent: lag(42, 42),
     received: lag(41, 42),
     applied: lag(40, 42),
@@ -67,6 +69,8 @@ describe('metrics', () => {
     expect(Object.fromEntries(samples)).toEqual({
       tidemark_databases: [' 1'],
       tidemark_leader_up: [`${leader} 1`],
+      tidemark_epoch: [`{database="${database}",partition="0"} 1`],
+      tidemark_failovers_running: [`{database="${database}",partition="0"} 0`],
       tidemark_leader_lsn: [`${leader} 42`],
       tidemark_settled_lsn: [`${leader} 42`],
       tidemark_follower_lag_entries: stages('0', '1', '2'),

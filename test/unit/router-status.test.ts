@@ -1,16 +1,17 @@
 import * as v from 'valibot';
 import { describe, expect, it, vi } from 'vitest';
-import type { LineStatus } from '../../shared/protocol/messages.ts';
+import type { LineStatus } from '../../shared/protocol/status.ts';
 import { ReplicationSchema } from '../../shared/protocol/answers.ts';
-import { at, FakeDeployment, followerStatus, lag, leaderStatus, problemOf } from './router-fakes.ts';
+import { at, FakeDeployment, problemOf } from './router-fakes.ts';
+import { followerStatus, lag, leaderStatus } from './status-fakes.ts';
 
 function lineOf(
   deployment: FakeDeployment,
   short: string,
-  line: Omit<LineStatus, 'follower' | 'failures'>,
+  line: Omit<LineStatus, 'follower' | 'failures' | 'detail'>,
 ): LineStatus {
   const follower = `${deployment.database}/${deployment.record.incarnation}/0/${short}`;
-  return { follower, failures: 0, ...line };
+  return { follower, failures: 0, detail: null, ...line };
 }
 
 async function replication(deployment: FakeDeployment): Promise<Response> {
@@ -37,10 +38,13 @@ describe('replication status', () => {
           partition: 0,
           epoch: 1,
           revision: 1,
+          history: [],
+          failover: null,
           leader: {
             region: 'weur',
             replica: 'weur',
             state: 'leading',
+            detail: null,
             lsn: 42,
             settled: 42,
             held: 0,

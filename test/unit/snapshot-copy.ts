@@ -65,7 +65,7 @@ export class Writer {
         if (last === undefined) return;
         const lsn = (this.#log.end.lsn + 1) as ChainEnd['lsn'];
         if (request !== null) keepRequest(this.#sql, request, { lsn, time: last.time, in: 'log' });
-        this.#log.close(EPOCH_FIRST, changes, request);
+        this.#log.close(EPOCH_FIRST, changes, { request, user: null });
       });
       return null;
     } catch (error) {

@@ -2,43 +2,41 @@ import { env } from 'cloudflare:workers';
 import { evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
 import { StorageSql } from '../../durable-objects/sql.ts';
+import { present } from '../../shared/assert.ts';
 import { type ChainEnd, HASH_OF_NOTHING } from '../../shared/log/entry.ts';
 import { EPOCH_FIRST, LSN_ZERO } from '../../shared/lsn.ts';
 import { first } from '../../shared/ports.ts';
-import type { Assignment, ReplicaRef } from '../../shared/protocol/assignment.ts';
+import type { ReplicaRef } from '../../shared/protocol/assignment.ts';
 import { MESSAGE_VERSION } from '../../shared/protocol/messages.ts';
 import { executeRequest } from '../execute-request.ts';
 import { CASES } from '../differential/cases.ts';
 import type { Step } from '../differential/harness.ts';
 import type { TestEnv } from './env.ts';
 
-const { REPLICA, CATALOG } = env as unknown as TestEnv;
+const { REPLICA, DIRECTORY, CATALOG } = env as unknown as TestEnv;
 
 /** A leader and a follower object. The follower's entries are carried by hand, so that the test says when. */
 class Pair {
-  readonly #leaderRef: ReplicaRef;
-  readonly #followerRef: ReplicaRef;
+  readonly #name: string;
+  #leaderRef: ReplicaRef | null = null;
+  #followerRef: ReplicaRef | null = null;
   #applied: ChainEnd = { epoch: EPOCH_FIRST, lsn: LSN_ZERO, hash: HASH_OF_NOTHING };
 
   constructor(name: string) {
-    this.#leaderRef = { name: `${name} leader`, region: 'weur' };
-    this.#followerRef = { name: `${name} follower`, region: 'enam' };
+    this.#name = name;
   }
 
-  async assign(): Promise<void> {
-    const leadership = {
-      partition: 0,
-      epoch: EPOCH_FIRST,
-      revision: 1,
-      leader: this.#leaderRef,
-      followers: [{ ...this.#followerRef, membership: 'member' }],
-      database: 'd',
-      incarnation: 'i',
+  async make(): Promise<void> {
+    const { record } = await DIRECTORY.getByName(this.#name).create(this.#name, {
+      leader: 'weur',
+      followers: ['enam'],
+      partitions: 1,
       durability: 'async',
-    } as const;
-    const assignment = (self: ReplicaRef): Assignment => ({ ...leadership, self });
-    await this.#leader.assign(assignment(this.#leaderRef));
-    await this.#follower.assign(assignment(this.#followerRef));
+      automatic_failover_ms: null,
+    });
+    const [leadership] = record.partitions;
+    this.#leaderRef = leadership?.leader ?? null;
+    this.#followerRef = leadership?.followers[0] ?? null;
   }
 
   async evict(): Promise<void> {
@@ -64,7 +62,7 @@ class Pair {
     for (;;) {
       const reply = await this.#leader.pull({
         version: MESSAGE_VERSION,
-        follower: this.#followerRef.name,
+        follower: present(this.#followerRef, 'a follower').name,
         epoch: EPOCH_FIRST,
         after: this.#applied,
       });
@@ -78,18 +76,18 @@ class Pair {
   }
 
   get #leader() {
-    return REPLICA.getByName(this.#leaderRef.name);
+    return REPLICA.getByName(present(this.#leaderRef, 'a leader').name);
   }
 
   get #follower() {
-    return REPLICA.getByName(this.#followerRef.name);
+    return REPLICA.getByName(present(this.#followerRef, 'a follower').name);
   }
 }
 
 describe('live objects agree after each step', () => {
   it.each(Object.entries(CASES))('[RP1] %s', async (name, steps) => {
     const pair = new Pair(name);
-    await pair.assign();
+    await pair.make();
     for (const [i, step] of steps.entries()) {
       if (i % 5 === 4) await pair.evict();
       try {

@@ -11,6 +11,7 @@ const SETTINGS: Settings = {
   followers: ['enam', 'apac'],
   partitions: 1,
   durability: 'async',
+  automatic_failover_ms: null,
 };
 
 const at = (epoch: number, lsn: number) => ({ epoch: toEpoch(epoch), lsn: toLsn(lsn) });
@@ -79,6 +80,7 @@ describe('the session object', () => {
     await session.advance(0, at(1, 9));
     expect(await session.seen()).toEqual([
       [0, at(2, 4)],
+      [0, at(1, 9)],
       [1, at(1, 1)],
     ]);
   });
