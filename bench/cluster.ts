@@ -16,6 +16,7 @@ export interface FollowerSeen {
 }
 
 export interface Seen {
+  readonly epoch: number;
   readonly leader: {
     readonly lsn: number;
     readonly settled: number;

@@ -1,3 +1,4 @@
+import { Directory as ProductDirectory } from '../durable-objects/directory.ts';
 import { Replica as ProductReplica } from '../durable-objects/replica.ts';
 import type { ObjectsEnv } from '../durable-objects/env.ts';
 import type {
@@ -11,14 +12,21 @@ import type {
   ReadRequest,
   Relayed,
   ReplicaAnswer,
-  ReplicaStatus,
 } from '../shared/protocol/messages.ts';
-import type { Leadership } from '../shared/protocol/assignment.ts';
+import type {
+  AssignReply,
+  FenceReply,
+  FenceRequest,
+  LeaseReply,
+  LeaseRequest,
+  ReplicaReport,
+} from '../shared/protocol/directory.ts';
+import type { ReplicaStatus } from '../shared/protocol/status.ts';
+import type { Assignment, Leadership } from '../shared/protocol/assignment.ts';
 import { router } from '../workers/router.ts';
 
 /** The product with counters and a way to hold followers back. It is never used where speed is measured against others. */
 export { Catalog } from '../durable-objects/catalog.ts';
-export { Directory } from '../durable-objects/directory.ts';
 export { Session } from '../durable-objects/session.ts';
 
 export interface Observed {
@@ -55,6 +63,10 @@ const tallies = new Map<string, Tally>();
 let held = false;
 /** Parts of the names of replicas that nothing between replicas reaches, and that reach none. */
 let away: readonly string[] = [];
+/** Parts of the names of replicas that nothing reaches, and that reach nothing: as if their machine were gone. */
+let dead: readonly string[] = [];
+/** How long a message between objects and its answer take together, in milliseconds. */
+let roundTripMs = 0;
 /** Parts of the names of followers that are killed, and at which pieces; by the names, how many each has asked for. */
 let killed: readonly string[] = [];
 let killedAt: readonly number[] = [];
@@ -84,6 +96,25 @@ function checkAway(name: string | undefined): void {
     throw new Error('away for the benchmark');
 }
 
+function checkDead(name: string | undefined): void {
+  if (name !== undefined && dead.some((part) => `${name}/`.includes(part)))
+    throw new Error('dead for the benchmark');
+}
+
+/** A message from another object, which takes its time, unless one of the two is dead. */
+async function message<T>(ends: readonly (string | undefined)[], handle: () => Promise<T>): Promise<T> {
+  for (const end of ends) checkDead(end);
+  if (roundTripMs === 0) return handle();
+  await pause(roundTripMs / 2);
+  const answer = await handle();
+  await pause(roundTripMs / 2);
+  return answer;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((done) => setTimeout(done, ms));
+}
+
 function watch(ctx: DurableObjectState): void {
   const tally = tallyOf(ctx);
   const { sql } = ctx.storage;
@@ -105,15 +136,24 @@ export class Replica extends ProductReplica {
 
   override async execute(request: ExecuteRequest): Promise<ReplicaAnswer> {
     calls++;
+    checkDead(this.ctx.id.name);
     tallyOf(this.ctx).leads = true;
     return super.execute(request);
+  }
+
+  override async assign(assignment: Assignment): Promise<AssignReply> {
+    return message([this.ctx.id.name], () => super.assign(assignment));
+  }
+
+  override async fence(request: FenceRequest): Promise<FenceReply> {
+    return message([this.ctx.id.name], () => super.fence(request));
   }
 
   override async append(batch: Batch): Promise<AppendReply> {
     calls++;
     if (held) throw new Error('held back by the benchmark');
     checkAway(this.ctx.id.name);
-    return super.append(batch);
+    return message([this.ctx.id.name], () => super.append(batch));
   }
 
   override async read(request: ReadRequest): Promise<ReplicaAnswer> {
@@ -137,6 +177,7 @@ export class Replica extends ProductReplica {
 
   override async status(appliedOf: readonly Relayed[]): Promise<ReplicaStatus> {
     calls++;
+    checkDead(this.ctx.id.name);
     return super.status(appliedOf);
   }
 
@@ -163,6 +204,16 @@ export class Replica extends ProductReplica {
   /** The object loses its memory, and what is not durable yet. */
   async break(): Promise<void> {
     this.ctx.abort('broken by the benchmark');
+  }
+}
+
+export class Directory extends ProductDirectory {
+  override async lease(request: LeaseRequest): Promise<LeaseReply> {
+    return message([request.replica.name], () => super.lease(request));
+  }
+
+  override async report(report: ReplicaReport): Promise<void> {
+    return message([report.replica.name], () => super.report(report));
   }
 }
 
@@ -211,6 +262,8 @@ const CONTROLS: Readonly<Record<string, (asked: Asked, env: ObjectsEnv) => unkno
   '/hold': () => void (held = true),
   '/release': () => void (held = false),
   '/away': ({ regions }) => void (away = regions.map((region) => `/${region}/`)),
+  '/dead': ({ regions }) => void (dead = regions.map((region) => `/${region}/`)),
+  '/slow': ({ numbers }) => void (roundTripMs = numbers[0] ?? 0),
   '/kill': ({ regions, numbers }) => {
     killed = regions.map((region) => `/${region}/`);
     killedAt = numbers;
@@ -240,7 +293,7 @@ export default {
     if (control !== undefined) {
       const list = (name: string) => (searchParams.get(name) ?? '').split(',').filter((one) => one !== '');
       const database = searchParams.get('database') ?? '';
-      const asked = { database, regions: list('regions'), numbers: list('pieces').map(Number), request };
+      const asked = { database, regions: list('regions'), numbers: list('numbers').map(Number), request };
       return Response.json((await control(asked, env)) ?? null);
     }
     requests++;

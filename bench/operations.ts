@@ -1,4 +1,5 @@
 import { measureChurn } from './churn.ts';
+import { measureFailover } from './failover.ts';
 import { measureDurability } from './durability.ts';
 import { measureCopying, measureWriters, measureWritersElsewhere } from './installing.ts';
 import type { BenchRun } from './measure.ts';
@@ -15,6 +16,7 @@ export const OPERATIONS: Readonly<Record<string, (run: BenchRun) => Promise<Line
   durability: measureDurability,
   spread: measureSpread,
   churn: measureChurn,
+  failover: measureFailover,
 };
 
 /** @throws Error where something is not as it must be, or no operation has that name */

@@ -97,7 +97,7 @@ async function away(cluster: Cluster, region: string | null): Promise<void> {
 }
 
 async function installAndKill(cluster: Cluster): Promise<readonly Kill[]> {
-  await cluster.subject.get(`/kill?regions=${KILLED.join(',')}&pieces=${KILL_AT_PIECES.join(',')}`);
+  await cluster.subject.get(`/kill?regions=${KILLED.join(',')}&numbers=${KILL_AT_PIECES.join(',')}`);
   await Promise.all(NEW_REGIONS.map((region) => cluster.add(region)));
   await cluster.until('all that are new stream', (seen) =>
     NEW_REGIONS.every((region) => isStreamingMember(follower(seen, region))),

@@ -58,6 +58,17 @@ export class Subject {
     return this.#call(method, this.path.replace('/query', path), body);
   }
 
+  /** A query, whatever comes of it. */
+  async send(body: unknown, headers: Readonly<Record<string, string>>): Promise<Response> {
+    const response = await fetch(new URL(this.path, this.url), {
+      method: 'POST',
+      headers: { authorization: `Bearer ${ADMIN_KEY}`, 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(body),
+    });
+    await response.arrayBuffer();
+    return response;
+  }
+
   async get(path: string): Promise<unknown> {
     return this.#call('GET', path, null);
   }
