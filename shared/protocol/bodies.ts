@@ -88,13 +88,16 @@ export type SettingsBody = v.InferOutput<typeof SettingsBodySchema>;
 /** What can be changed of a database that is there. */
 export const ChangeBodySchema = v.strictObject({ automatic_failover_seconds: AutomaticFailoverSchema });
 
+const PARTITION_FORMS = 'must be a whole number from 0, or "all"';
+
 export const FailoverBodySchema = v.strictObject({
   partition: v.optional(
     v.pipe(
-      v.number('must be a number'),
-      v.integer('must be a whole number'),
-      v.minValue(0, 'must be 0 or more'),
-      v.description('0 where absent.'),
+      v.union(
+        [v.literal('all'), v.pipe(v.number(), v.integer(PARTITION_FORMS), v.minValue(0, PARTITION_FORMS))],
+        PARTITION_FORMS,
+      ),
+      v.description('0 where absent. A database has one partition, so that `all` is 0 as well.'),
     ),
   ),
   to: v.optional(
@@ -193,7 +196,7 @@ export function parseFailoverBody(text: string): FailoverWish {
   if (replica !== null && to === null) malformed('to is missing: replica needs the region that it is in');
   if (replica !== null && replica !== to && !replica.startsWith(`${to}/`))
     malformed(`replica must be of the region in to, such as ${to} or ${to}/2`);
-  return { partition, to, replica, mode, accept_loss, epoch };
+  return { partition: partition === 'all' ? 0 : partition, to, replica, mode, accept_loss, epoch };
 }
 
 function has<const K extends string>(body: unknown, key: K): body is Record<K, unknown> {

@@ -84,7 +84,7 @@ describe('POST failover', () => {
       record: { ...deployment.record, failovers: [RUNNING] },
       detail: 'It waits for the lease.',
     });
-    const answer = await failover({ mode: 'planned', to: 'apac', replica: 'apac/2', partition: 0 });
+    const answer = await failover({ mode: 'planned', to: 'apac', replica: 'apac/2', partition: 'all' });
     const body = await answer.json();
     expect([answer.status, body]).toMatchObject([
       202,
@@ -122,7 +122,7 @@ describe('POST failover', () => {
     [{ mode: 'forced', to: 'enam', replica: 'apac/2' }, 400, 'replica must be of the region in to'],
     [{ mode: 'forced', to: 'apac', replica: 'apac-ne' }, 400, 'replica must be of the region in to'],
     [{ mode: 'forced', partition: 0.5 }, 400, 'partition must be a whole number'],
-    [{ mode: 'forced', partition: -1 }, 400, 'partition must be 0 or more'],
+    [{ mode: 'forced', partition: -1 }, 400, 'partition must be a whole number'],
     [{ mode: 'forced', partition: 1 }, 404, 'has no partition 1'],
     [{ mode: 'forced', partition: 1e21 }, 400, 'partition must be a whole number'],
     [{ mode: 'forced', when: 'now' }, 400, 'when is not a field'],
